@@ -1,0 +1,124 @@
+# Every target works on a fresh clone: it makes the environment it needs first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PORT ?= 8000
+PHOTOS ?= build/demo/photos
+MODEL_DIR ?= models/demo
+DEMO_PHOTO_COUNT ?= 1200
+# Not every shell expands ~ behind an equals sign.
+PHOTOS_DIR := $(subst ~/,$(HOME)/,$(PHOTOS))
+# Each collection has shards and thumbnails of its own, and an index for each model.
+COLLECTION := build/$(if $(filter build/demo/photos,$(PHOTOS)),demo,own/$(firstword $(shell printf %s "$(PHOTOS_DIR)" | cksum)))
+WORKPLACE = --index "sqlite:///$(COLLECTION)/$(notdir $(abspath $(MODEL_DIR))).db" --model "$(MODEL_DIR)" \
+  --work $(COLLECTION)/ingest --thumbs $(COLLECTION)/thumbs
+
+DEV := .venv/bin
+DEMO := .venv-demo/bin
+MODELS := .venv-models/bin
+IMPORT_PATH := PYTHONPATH=.:lambda_src
+
+##@ Use it
+.PHONY: demo
+demo: .venv-demo/ready ## Search 1,200 drawn photos in the browser (PHOTOS=~/Pictures for one's own, PORT=8000)
+ifeq ($(PHOTOS),build/demo/photos)
+	@$(IMPORT_PATH) $(DEMO)/python -m models.world.collection $(PHOTOS) --count $(DEMO_PHOTO_COUNT)
+endif
+	@$(DEMO)/photo-search ingest folder "$(PHOTOS_DIR)" $(WORKPLACE) || [ $$? -eq 1 ]
+	@$(DEMO)/photo-search serve $(WORKPLACE) --port $(PORT) --photos "$(PHOTOS_DIR)"
+
+.PHONY: clean
+clean: ## Remove everything that was generated, also the demo's photos and index
+	rm -rf build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+##@ Check it
+.PHONY: test
+test: .venv/ready ## Everything that needs no server, browser or Docker
+	$(DEV)/pytest -m "not slow and not browser and not torch"
+
+.PHONY: check
+check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+	PYTHONPATH=.:lambda_src $(DEV)/lint-imports
+	$(MAKE) test
+
+.PHONY: test-slow
+test-slow: .venv/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
+	$(DEV)/pytest -m "slow"
+
+.PHONY: test-browser
+test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
+	$(DEV)/pytest -m "browser"
+
+.PHONY: test-models
+test-models: .venv-models/ready ## The exporter, in the environment that has torch
+	$(MODELS)/python -m pytest -m "torch" tests/models
+
+.PHONY: bench
+bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench
+	$(IMPORT_PATH) $(DEV)/python -m benchmarks
+
+##@ Change it
+.PHONY: fmt
+fmt: .venv/ready ## Format and fix what can be fixed
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+.PHONY: openapi
+openapi: .venv/ready ## Write openapi.json from the code
+	$(IMPORT_PATH) $(DEV)/python -m local.openapi
+
+.PHONY: screenshot
+screenshot: .venv/ready ## Take the README's picture of the page in Chromium
+	$(IMPORT_PATH) $(DEV)/python -m tests.web.screenshot
+
+.PHONY: demo-model
+demo-model: .venv-models/ready ## Draw, train, export and evaluate the demo model (90 minutes on two cores)
+	$(IMPORT_PATH) $(MODELS)/python -m models.demo_clip
+
+.PHONY: requirements
+requirements: ## Pin every requirements.txt, with hashes, from the .in files
+	$(foreach target,lambda_src ingest local .,$(call compile,$(target)))
+	$(PIN) -o models/requirements.txt $(INS_lambda_src) models/requirements.in
+	rm -f .venv*/ready
+
+PIN := $(DEV)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make requirements" --no-annotate
+INS_lambda_src := lambda_src/requirements.in
+INS_ingest := $(INS_lambda_src) ingest/requirements.in
+INS_local := $(INS_ingest) local/requirements.in
+INS_. := $(INS_local) requirements.in
+define compile
+$(PIN) --override lambda_src/overrides.in -o $(1)/requirements.txt $(INS_$(1))
+
+endef
+
+# An environment is remade in place whenever its pins change.
+define environment
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Python 3.11 to 3.14 is needed; name one by PYTHON=")'
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@echo "installing $(2) into $(1)"
+	@$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
+	@$(if $(3),$(1)/bin/pip install -q --disable-pip-version-check --no-deps -e .)
+	@touch $(1)/ready
+endef
+
+.venv/ready: requirements.txt pyproject.toml
+	$(call environment,.venv,requirements.txt,editable)
+
+.venv-demo/ready: local/requirements.txt pyproject.toml
+	$(call environment,.venv-demo,local/requirements.txt,editable)
+
+.venv-models/ready: models/requirements.txt
+	$(call environment,.venv-models,models/requirements.txt)
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

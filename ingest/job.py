@@ -1,0 +1,192 @@
+"""The job: list, decode, encode, write shards, fill the index.
+
+It may be stopped anywhere and run again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.atomic_file import full_disk_named, remove_partial_files
+from ingest.collection import claim
+from ingest.decode import DecodeSettings
+from ingest.download import DownloadLimits
+from ingest.load import Loader
+from ingest.pipeline import Pipeline
+from ingest.progress import Progress, progress_bar
+from ingest.report import Report
+from ingest.shards import ShardRow, ShardStore
+from ingest.sources import Listing, PhotoSource, SourcePhoto
+from ingest.thumbnail import thumbnail_path
+from ingest.writer_lock import writer_lock
+from photo_search.encoder import Encoder
+from photo_search.errors import TooManyFailures
+from photo_search.index import create_index
+
+SHARD_PHOTOS = 512
+SHARD_S = 10.0
+"""A shard is written when it has this many photos or is this old: a kill loses no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How a run works.
+
+    Attributes:
+        index_url: The index to fill.
+        work_dir: Shards, marks, lock and report.json.
+        thumbnails_dir: Where thumbnails of one's own photos go.
+        workers: Processes that decode; 1 decodes in this one.
+        batch: Photos per call of the encoder.
+        shard_photos: Most photos of a shard.
+        quiet: No progress bar.
+        download: Patience with servers.
+    """
+
+    index_url: str
+    work_dir: Path
+    thumbnails_dir: Path
+    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    batch: int = 32
+    shard_photos: int = SHARD_PHOTOS
+    quiet: bool = False
+    download: DownloadLimits = field(default_factory=DownloadLimits)
+
+
+def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) -> Report:
+    """Bring an index up to date with a source.
+
+    Args:
+        source: The collection.
+        encoder: Embeds the photos.
+        options: How to work.
+
+    Returns:
+        The account of the run, which is also in ``report.json``.
+
+    Raises:
+        SourceInvalid: There are no photos, or the work directory holds another collection.
+        IndexUnavailable: Another ingest is at work.
+        TooManyFailures: Most photos fail.
+        DiskFull: There is no room; what is written is whole, and the next run goes on.
+        PhotoSearchError: The model or the index cannot do its part.
+    """
+    report = Report(
+        source=source.identity,
+        index_url=options.index_url,
+        fingerprint=encoder.bundle.fingerprint,
+        build=encoder.bundle.build,
+    )
+    start_s = time.perf_counter()
+    with full_disk_named(options.work_dir):
+        options.work_dir.mkdir(parents=True, exist_ok=True)
+    with writer_lock(options.work_dir):
+        claim(options.work_dir, source.identity)
+        try:
+            _Run(source, encoder, options, report).run()
+            report.finished = True
+        finally:
+            report.seconds["total"] = time.perf_counter() - start_s
+            report.write(options.work_dir / "report.json")
+    return report
+
+
+class _Run:
+    """One run while its lock is held."""
+
+    def __init__(
+        self, source: PhotoSource, encoder: Encoder, options: IngestOptions, report: Report
+    ) -> None:
+        self._source = source
+        self._encoder = encoder
+        self._options = options
+        self._report = report
+        directory = options.work_dir / "shards" / encoder.bundle.fingerprint[:16]
+        self._shards = ShardStore(directory, encoder.bundle, rendition=source.rendition)
+        self._marks = directory / "marks.json"
+        self._thumbnails_dir: Path | None = None
+        self._rows: list[ShardRow] = []
+        self._shard_start_s = 0.0
+
+    def run(self) -> None:
+        report, bundle, url = self._report, self._encoder.bundle, self._options.index_url
+        with report.timed("list"):
+            listing = self._source.list_photos()
+        report.add_listing(listing)
+        if self._source.writes_thumbnails:
+            self._thumbnails_dir = self._options.thumbnails_dir
+            self._thumbnails_dir.mkdir(parents=True, exist_ok=True)
+            remove_partial_files(self._thumbnails_dir)
+        with closing(
+            create_index(url, fingerprint=bundle.fingerprint, dimension=bundle.dimension)
+        ) as index:
+            loader = Loader(self._shards, index, marks=self._marks, url=url)
+            with report.timed("index"):
+                loader.catch_up()
+            with progress_bar(len(listing.photos), quiet=self._options.quiet) as progress:
+                self._ingest(listing, loader, progress)
+            self._forget(listing, loader)
+
+    def _ingest(self, listing: Listing, loader: Loader, progress: Progress) -> None:
+        todo = [photo for photo in listing.photos if not self._is_done(photo)]
+        self._report.unchanged = len(listing.photos) - len(todo)
+        progress.update(self._report.unchanged)
+        pipeline = Pipeline(
+            self._encoder,
+            DecodeSettings(self._encoder.bundle.image, self._thumbnails_dir),
+            self._options.download,
+            workers=self._options.workers,
+            batch=self._options.batch,
+        )
+        self._shard_start_s = time.monotonic()
+        try:
+            for rows in pipeline.run(todo, self._report, progress):
+                self._rows += rows
+                age_s = time.monotonic() - self._shard_start_s
+                if len(self._rows) >= self._options.shard_photos or age_s >= SHARD_S:
+                    self._flush(loader)
+        # What is encoded by now need not be encoded again.
+        except (KeyboardInterrupt, TooManyFailures):
+            self._flush(loader)
+            raise
+        self._flush(loader)
+
+    def _is_done(self, photo: SourcePhoto) -> bool:
+        live = self._shards.live.get(photo.photo.photo_id)
+        if live is None or live.version != photo.version:
+            return False
+        if self._thumbnails_dir is None:
+            return True
+        try:
+            # A power cut can leave a thumbnail without its bytes.
+            return thumbnail_path(self._thumbnails_dir, photo.photo.photo_id).stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def _flush(self, loader: Loader) -> None:
+        if self._rows:
+            with self._report.timed("shards"):
+                photos = self._shards.add(self._rows)
+            with self._report.timed("index"):
+                loader.store(photos)
+            self._report.indexed += len(photos)
+            self._rows = []
+        self._shard_start_s = time.monotonic()
+
+    def _forget(self, listing: Listing, loader: Loader) -> None:
+        """Take out photos that are no longer there, or no longer pictures."""
+        if not (self._source.forgets_missing and listing.complete):
+            return
+        kept = {photo.photo.photo_id for photo in listing.photos}
+        kept -= {failure.photo_id for failure in self._report.failures}
+        if gone := sorted(self._shards.live.keys() - kept):
+            self._shards.remove(gone)
+            loader.delete(gone)
+            self._report.removed = len(gone)
+        if self._thumbnails_dir is not None:
+            for photo_id in gone:
+                thumbnail_path(self._thumbnails_dir, photo_id).unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""From listed photos to encoded rows: download, decode in parallel, encode in batches, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from ingest.decode import DecodedPhoto, DecodeJob, DecodeSettings, decode
+from ingest.download import DownloadFailed, DownloadLimits, download
+from ingest.failure import Failure, Reason
+from ingest.ordered_map import WorkerProcesses, map_in_order
+from ingest.progress import Progress
+from ingest.report import Report
+from ingest.shards import ShardRow
+from ingest.sources import SourcePhoto
+from photo_search.encoder import Encoder
+from photo_search.index import EmbeddedPhoto
+
+_DOWNLOADS = 16
+# Below this many photos, starting worker processes costs more than they save.
+_FEW_PHOTOS = 16
+
+Item = TypeVar("Item")
+
+
+class Pipeline:
+    """The part of the job between the list and the shards."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        settings: DecodeSettings,
+        limits: DownloadLimits,
+        *,
+        workers: int,
+        batch: int,
+    ) -> None:
+        """Join the stages.
+
+        Args:
+            encoder: Embeds the photos.
+            settings: How photos are decoded.
+            limits: Patience with servers.
+            workers: Processes that decode; 1 decodes in this one.
+            batch: Photos per call of the encoder.
+        """
+        self._encoder = encoder
+        self._settings = settings
+        self._limits = limits
+        self._workers = workers
+        self._batch = batch
+
+    def run(
+        self, photos: Sequence[SourcePhoto], report: Report, progress: Progress
+    ) -> Iterator[list[ShardRow]]:
+        """Give the photos' rows, batch by batch, in the order of the photos.
+
+        Args:
+            photos: What to work on.
+            report: Gets the failures and the time of each stage.
+            progress: Counts what is done or failed.
+
+        Raises:
+            TooManyFailures: Most photos fail.
+            DiskFull: There is no room for a thumbnail.
+            ModelError: The model gives no embedding.
+        """
+
+        def leave_out(failure: Failure) -> None:
+            progress.update()
+            report.add_failure(failure)
+
+        batch: list[DecodedPhoto] = []
+        for decoded in _timed(self._decoded(photos, leave_out), report, "decode_wait"):
+            if isinstance(decoded, Failure):
+                leave_out(decoded)
+                continue
+            report.worked += 1
+            batch.append(decoded)
+            if len(batch) == self._batch:
+                yield self._encoded(batch, report, progress)
+                batch = []
+        if batch:
+            yield self._encoded(batch, report, progress)
+
+    def _decoded(
+        self, photos: Sequence[SourcePhoto], leave_out: Callable[[Failure], None]
+    ) -> Iterator[DecodedPhoto | Failure]:
+        task = partial(decode, settings=self._settings)
+        with ThreadPoolExecutor(_DOWNLOADS) as threads:
+            jobs = self._jobs(photos, threads, leave_out)
+            if self._workers == 1 or len(photos) <= _FEW_PHOTOS:
+                yield from map(task, jobs)
+                return
+            # Enough ahead that the workers stay busy while a batch is encoded, and no more.
+            window = 2 * self._batch + 2 * self._workers
+            with WorkerProcesses(self._workers) as processes:
+                yield from processes.map_in_order(
+                    task, jobs, window=window, when_killed=_killed_a_worker
+                )
+
+    def _jobs(
+        self,
+        photos: Sequence[SourcePhoto],
+        threads: ThreadPoolExecutor,
+        leave_out: Callable[[Failure], None],
+    ) -> Iterator[DecodeJob]:
+        """Fetch what is not on this machine; files are left to the workers to read."""
+
+        def fetch(photo: SourcePhoto) -> DecodeJob | Failure:
+            if photo.file is not None:
+                return DecodeJob(photo)
+            try:
+                return DecodeJob(photo, download(photo.url, self._limits))
+            except DownloadFailed as error:
+                return photo.failure(error.reason, str(error))
+
+        for job in map_in_order(threads, fetch, photos, window=2 * _DOWNLOADS):
+            if isinstance(job, Failure):
+                leave_out(job)
+            else:
+                yield job
+
+    def _encoded(
+        self, batch: list[DecodedPhoto], report: Report, progress: Progress
+    ) -> list[ShardRow]:
+        with report.timed("encode"):
+            embeddings = self._encoder.encode_image(
+                np.stack([decoded.pixel_values for decoded in batch])
+            )  # (B, D)
+        progress.update(len(batch))
+        return [
+            ShardRow(EmbeddedPhoto(decoded.photo, embedding), decoded.version)
+            for decoded, embedding in zip(batch, embeddings, strict=True)
+        ]
+
+
+def _killed_a_worker(job: DecodeJob) -> Failure:
+    return job.source.failure(Reason.WORKER_DIED, "the process that decoded it was killed")
+
+
+def _timed(items: Iterator[Item], report: Report, stage: str) -> Iterator[Item]:
+    """Pass items on and add the time that each took to come to a stage."""
+    while True:
+        with report.timed(stage):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item

@@ -1,0 +1,32 @@
+"""A progress bar with rate and time left, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Something that counts photos."""
+
+    def update(self, n: float | None = 1) -> object:
+        """Count ``n`` more photos, done or failed."""
+
+
+class _Silent:
+    def update(self, n: float | None = 1) -> None:
+        """Count nothing."""
+
+
+@contextmanager
+def progress_bar(total: int, *, quiet: bool) -> Iterator[Progress]:
+    """Show a bar for ``total`` photos; nothing when asked to be quiet or without a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield _Silent()
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="photo", desc="ingest", dynamic_ncols=True) as bar:
+        yield bar

@@ -1,0 +1,148 @@
+"""The account of a run: what was found, what became of it, and where the time went."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.atomic_file import replacing
+from ingest.failure import TRANSIENT, Failure, Reason
+from ingest.sources import Listing
+from photo_search.errors import TooManyFailures
+
+MIN_PHOTOS_TO_JUDGE = 20
+MAX_FAILED_SHARE = 0.5
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of one run.
+
+    Attributes:
+        source: The collection.
+        index_url: Where it went.
+        fingerprint: The embedding space.
+        build: How the model ran.
+        found: Photos that the source listed.
+        indexed: Photos that were new or had changed.
+        unchanged: Photos that earlier runs had done.
+        removed: Photos that left the index.
+        failures: Photos left out.
+        notes: What a person should know of the source.
+        other_files: Files that are no pictures, by extension.
+        seconds: Time by stage; decoding counts as waited for, since it goes on beside the rest.
+        finished: False when the run stopped early.
+        worked: Photos decoded, in the index or on their way there.
+        failed_in_listing: Failures that the source itself reported.
+    """
+
+    source: str = ""
+    index_url: str = ""
+    fingerprint: str = ""
+    build: str = ""
+    found: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    other_files: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    finished: bool = False
+    worked: int = 0
+    failed_in_listing: int = 0
+
+    @property
+    def reasons(self) -> Counter[Reason]:
+        """Failed photos by reason, the commonest first."""
+        return Counter(failure.reason for failure in self.failures)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to a stage."""
+        start_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - start_s
+
+    def add_failure(self, failure: Failure) -> None:
+        """Count a photo that is left out.
+
+        Raises:
+            TooManyFailures: More than half of the photos so far fail, and they are enough to tell.
+        """
+        self.failures.append(failure)
+        failed = len(self.failures) - self.failed_in_listing
+        self._judge(failed, self.worked + self.unchanged + failed)
+
+    def add_listing(self, listing: Listing) -> None:
+        """Take over what a source found.
+
+        Raises:
+            TooManyFailures: More than half of it is out already.
+        """
+        self.notes += listing.notes
+        self.other_files = listing.other_files
+        self.failures += listing.failures
+        self.failed_in_listing = len(listing.failures)
+        self.found = len(listing.photos) + len(listing.failures)
+        self._judge(self.failed_in_listing, self.found)
+
+    def _judge(self, failed: int, tried: int) -> None:
+        if tried < MIN_PHOTOS_TO_JUDGE or failed <= MAX_FAILED_SHARE * tried:
+            return
+        ((reason, count),) = self.reasons.most_common(1)
+        detail = next(one.detail for one in reversed(self.failures) if one.reason is reason)
+        msg = f"{failed} of {tried} photos failed, {count} of them as {reason}: {detail}"
+        raise TooManyFailures(msg, transient=reason in TRANSIENT)
+
+    def summary(self) -> str:
+        """Tell in a few lines how the run went."""
+        counts = (
+            f"{self.indexed} photos indexed, {self.unchanged} unchanged, {self.removed} removed"
+        )
+        lines = [f"{counts}, {len(self.failures)} failed, in {self.seconds['total']:.1f} s"]
+        lines += [f"  {count} {reason}" for reason, count in self.reasons.most_common()]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def write(self, path: Path) -> None:
+        """Write ``report.json``, whole or not at all.
+
+        Raises:
+            DiskFull: There is no room for it.
+        """
+        total_s = self.seconds["total"]
+        facts = {
+            "source": self.source,
+            "index_url": self.index_url,
+            "model": {"fingerprint": self.fingerprint, "build": self.build},
+            "finished": self.finished,
+            "found": self.found,
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "failed": len(self.failures),
+            "failed_by_reason": dict(self.reasons.most_common()),
+            "failures": [
+                {
+                    "photo_id": failure.photo_id,
+                    "place": failure.place,
+                    "reason": failure.reason,
+                    "detail": failure.detail,
+                }
+                for failure in sorted(self.failures, key=lambda one: one.place)
+            ],
+            "notes": self.notes,
+            "other_files": dict(self.other_files.most_common()),
+            "photos_per_s": round(self.indexed / total_s, 1) if total_s else 0.0,
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+        }
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(facts, indent=2) + "\n")

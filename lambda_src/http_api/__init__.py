@@ -1,0 +1,1 @@
+"""The HTTP API's shapes: requests in, answers and problems out. Knows nothing of AWS's events."""

@@ -1,0 +1,1 @@
+"""Search a photo collection by meaning: words, a picture, or both."""

@@ -1,0 +1,143 @@
+"""The encoder: the only importer of ONNX Runtime.
+
+Text and image sessions load on first use and apart: a text query never pays for the image tower.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photo_search.arrays import Float32Array
+from photo_search.errors import ModelError
+from photo_search.model_bundle import ModelBundle
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+    from photo_search.tokenizer import Tokenizer
+
+_MIN_NORM = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class TextEmbeddings:
+    """``embedding`` is ``(B, D)``; ``truncated`` tells of each text whether its end was cut."""
+
+    embedding: Float32Array
+    truncated: tuple[bool, ...]
+
+
+class Encoder:
+    """Turns texts and prepared pictures into embeddings of the bundle's space. Safe in threads."""
+
+    def __init__(self, bundle: ModelBundle, *, threads: int = 0) -> None:
+        """Prepare an encoder; no file is loaded yet.
+
+        Args:
+            bundle: The checked bundle.
+            threads: Threads of one call; 0 means one per CPU this process may use.
+        """
+        self.bundle = bundle
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._lock = threading.Lock()
+        self._tokenizer: Tokenizer | None = None
+        self._text: ort.InferenceSession | None = None
+        self._image: ort.InferenceSession | None = None
+
+    @property
+    def loaded_towers(self) -> tuple[str, ...]:
+        """Towers in memory now, of ``text`` and ``image``."""
+        loaded = {"text": self._text, "image": self._image}
+        return tuple(tower for tower, session in loaded.items() if session is not None)
+
+    def warm_up(self, towers: Sequence[str]) -> None:
+        """Load towers and run each once, so that the first query does not wait for it."""
+        if "text" in towers:
+            self.encode_text(["warm"])
+        if "image" in towers:
+            size = self.bundle.image.size
+            self.encode_image(np.zeros((1, 3, size, size), dtype=np.float32))
+
+    def encode_text(self, texts: Sequence[str]) -> TextEmbeddings:
+        """Embed texts with the text tower.
+
+        Returns:
+            ``(B, D)``, each row of L2 norm 1 within 1e-5; row order is input order.
+
+        Raises:
+            InvalidQuery: A text is empty after cleaning.
+            ModelError: The tower cannot be loaded, or a row is NaN or has zero norm.
+        """
+        with self._lock:
+            if self._tokenizer is None:
+                from photo_search.tokenizer import Tokenizer
+
+                self._tokenizer = Tokenizer(self.bundle)
+            if self._text is None:
+                self._text = _load(self.bundle.text_path, threads=self._threads)
+        tokens = self._tokenizer.tokenize(texts)
+        (embedding,) = self._text.run(["embedding"], {"token_ids": tokens.token_ids})
+        return TextEmbeddings(self._checked(embedding, len(texts)), tokens.truncated)
+
+    def encode_image(self, pixel_values: Float32Array) -> Float32Array:
+        """Embed prepared pictures with the image tower.
+
+        Args:
+            pixel_values: ``(B, 3, H, W)``, RGB, normalised by the bundle's mean and std; H = W =
+                image size.
+
+        Returns:
+            ``(B, D)``, each row of L2 norm 1 within 1e-5; row order is input order.
+
+        Raises:
+            ModelError: The tower cannot be loaded, or a row is NaN or has zero norm.
+        """
+        with self._lock:
+            if self._image is None:
+                self._image = _load(self.bundle.image_path, threads=self._threads)
+        (embedding,) = self._image.run(["embedding"], {"pixel_values": pixel_values})
+        return self._checked(embedding, len(pixel_values))
+
+    def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
+        if embedding.shape != (rows, self.bundle.dimension):
+            msg = f"the model gave shape {embedding.shape}, not ({rows}, {self.bundle.dimension})"
+            raise ModelError(msg)
+        return normalised(embedding)
+
+
+def normalised(embedding: Float32Array) -> Float32Array:
+    """Scale each row of ``(..., D)`` to unit L2 norm.
+
+    Raises:
+        ModelError: A row is NaN, infinite or has zero norm: it points nowhere.
+    """
+    norm = np.linalg.norm(embedding, axis=-1, keepdims=True)  # (..., 1)
+    if not np.all(np.isfinite(norm)) or np.any(norm < _MIN_NORM):
+        msg = f"an embedding has norm {norm.min()}; it must be finite and above {_MIN_NORM}"
+        raise ModelError(msg)
+    unit: Float32Array = (embedding / norm).astype(np.float32)  # (..., D)
+    return unit
+
+
+def _load(path: Path, *, threads: int) -> ort.InferenceSession:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads burn billed CPU time between queries and slow the search that follows.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The exporter saved an optimised graph; doing it again only costs start-up time.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        msg = f"{path} cannot be loaded: {error}"
+        raise ModelError(msg) from error

@@ -1,0 +1,31 @@
+"""The photo index: what every engine offers, and how one is opened by URL.
+
+Engines (one module each) are imported only when a URL asks for them.
+"""
+
+from __future__ import annotations
+
+from photo_search.index.protocol import (
+    WINDOW,
+    EmbeddedPhoto,
+    Filters,
+    Hit,
+    HitPage,
+    KnnQuery,
+    PhotoIndex,
+    TextQuery,
+)
+from photo_search.index.url import create_index, open_index
+
+__all__ = [
+    "WINDOW",
+    "EmbeddedPhoto",
+    "Filters",
+    "Hit",
+    "HitPage",
+    "KnnQuery",
+    "PhotoIndex",
+    "TextQuery",
+    "create_index",
+    "open_index",
+]

@@ -1,0 +1,156 @@
+"""Tables of the SQLite index, its version, and the facts that are kept once for each file."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from photo_search.arrays import Float32Array
+from photo_search.errors import FingerprintMismatch, IndexCorrupt, IndexNotFound, PhotoIndexError
+from photo_search.index.photo_row import PHOTO_TABLE
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x70687378  # "phsx": tells the file from another program's
+
+_TEXT_COLUMNS = "description, keywords, place, city, country, photographer"
+_STATEMENTS = (
+    f"PRAGMA application_id={_APPLICATION_ID}",
+    f"PRAGMA user_version={SCHEMA_VERSION}",
+    # One row. `revision` grows with every batch; `centre` was taken of `centred_count` photos.
+    """
+    CREATE TABLE facts(
+        fingerprint TEXT NOT NULL,
+        dimension INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        centre BLOB NOT NULL,
+        centred_count INTEGER NOT NULL
+    )
+    """,
+    PHOTO_TABLE,
+    "CREATE INDEX photos_by_orientation ON photos(orientation)",
+    "CREATE INDEX photos_by_photographer ON photos(photographer_key)",
+    "CREATE INDEX photos_by_username ON photos(username_key)",
+    "CREATE INDEX photos_by_country ON photos(country_key)",
+    "CREATE INDEX photos_by_time ON photos(taken_us)",
+    "CREATE TABLE photo_colours(slot, colour, PRIMARY KEY(slot, colour)) WITHOUT ROWID",
+    "CREATE INDEX photo_colours_by_colour ON photo_colours(colour, slot)",
+    # `live` has one bit for each slot; `revision` is that of the last batch that touched the block.
+    """
+    CREATE TABLE blocks(
+        block_id INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        live BLOB NOT NULL
+    )
+    """,
+    # Apart from `blocks`: an UPDATE there must not write these megabytes again.
+    """
+    CREATE TABLE block_data(
+        block_id INTEGER PRIMARY KEY,
+        embeddings BLOB NOT NULL,
+        sign_bits BLOB NOT NULL
+    )
+    """,
+    f"""
+    CREATE VIRTUAL TABLE photo_text USING fts5(
+        {_TEXT_COLUMNS},
+        content='photos', content_rowid='slot', tokenize='unicode61 remove_diacritics 2'
+    )
+    """,
+    f"""
+    CREATE TRIGGER photos_inserted AFTER INSERT ON photos BEGIN
+        INSERT INTO photo_text(rowid, {_TEXT_COLUMNS})
+        VALUES(new.slot, new.description, new.keywords, new.place, new.city, new.country,
+               new.photographer);
+    END
+    """,
+    f"""
+    CREATE TRIGGER photos_deleted AFTER DELETE ON photos BEGIN
+        INSERT INTO photo_text(photo_text, rowid, {_TEXT_COLUMNS})
+        VALUES('delete', old.slot, old.description, old.keywords, old.place, old.city, old.country,
+               old.photographer);
+        DELETE FROM photo_colours WHERE slot = old.slot;
+    END
+    """,  # noqa: S608 - constants alone
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the file says of itself.
+
+    Attributes:
+        fingerprint: Embedding space.
+        dimension: D.
+    """
+
+    fingerprint: str
+    dimension: int
+
+
+def create_tables(connection: sqlite3.Connection, facts: Facts) -> None:
+    """Make the tables in an empty file, in the caller's transaction; leave a filled one alone."""
+    if not _is_empty(connection):
+        return
+    for statement in _STATEMENTS:
+        connection.execute(statement)
+    centre = np.zeros(facts.dimension, "<f4").tobytes()
+    connection.execute(
+        "INSERT INTO facts VALUES(?, ?, 0, ?, 0)", (facts.fingerprint, facts.dimension, centre)
+    )
+
+
+def read_facts(connection: sqlite3.Connection, path: Path, *, fingerprint: str) -> Facts:
+    """Check that the file is an index of our version and of the given embedding space.
+
+    Raises:
+        IndexNotFound: The file is empty: its maker has not come to the first table.
+        IndexCorrupt: The file is no index.
+        FingerprintMismatch: It holds another embedding space.
+        PhotoIndexError: It has another schema version.
+    """
+    if _is_empty(connection):
+        msg = f"there is no index in {path}: the file is empty"
+        raise IndexNotFound(msg)
+    if _pragma(connection, "application_id") != _APPLICATION_ID:
+        msg = f"{path} is no photo index"
+        raise IndexCorrupt(msg)
+    version = _pragma(connection, "user_version")
+    if version != SCHEMA_VERSION:
+        msg = (
+            f"the index {path} has schema version {version}, this program reads {SCHEMA_VERSION}: "
+            "ingest again"
+        )
+        raise PhotoIndexError(msg)
+    row = connection.execute("SELECT fingerprint, dimension FROM facts").fetchone()
+    if row is None or not isinstance(row[1], int):
+        msg = f"the index {path} is damaged: it does not say what it holds"
+        raise IndexCorrupt(msg)
+    if row[0] != fingerprint:
+        msg = (
+            f"the index {path} holds embeddings of {row[0]}, the model is {fingerprint}: "
+            "ingest again with it"
+        )
+        raise FingerprintMismatch(msg)
+    return Facts(fingerprint=row[0], dimension=row[1])
+
+
+def read_revision(connection: sqlite3.Connection) -> int:
+    """Number of batches stored so far."""
+    return int(connection.execute("SELECT revision FROM facts").fetchone()[0])
+
+
+def read_centre(connection: sqlite3.Connection) -> tuple[Float32Array, int]:
+    """The centre ``(D,)`` that sign bits are packed with, and how many photos it was taken of."""
+    centre, count = connection.execute("SELECT centre, centred_count FROM facts").fetchone()
+    return np.frombuffer(centre, "<f4"), int(count)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,231 @@
+"""ModelBundle: the directory of files that turns text and pictures into embeddings of one space.
+
+``python -m models.export`` writes bundles; this module reads and checks them. Knows nothing of how
+a bundle is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from photo_search.arrays import Float32Array
+from photo_search.errors import ModelError
+
+MANIFEST_NAME = "model.json"
+FORMAT = 1
+_REQUIRED_FILES = ("tokenizer.json", "text.onnx", "image.onnx")
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+class ResizeRule(StrEnum):
+    """How a picture becomes square."""
+
+    SHORTEST_EDGE_CROP = "shortest_edge_crop"
+    """Short side to size, then the centre is cut out (CLIP)."""
+    SQUASH = "squash"
+    """Both sides to size, whatever the shape (SigLIP)."""
+
+
+class TextCleaning(StrEnum):
+    """What happens to a text before it is tokenized."""
+
+    CLIP = "clip"
+    """ftfy, HTML entities, white space, case: as CLIP's reference code."""
+    NONE = "none"
+
+
+class Pooling(StrEnum):
+    """Which token's output is the text's embedding."""
+
+    FIRST_EOT = "first_eot"
+    LAST_TOKEN = "last_token"  # noqa: S105 - a place in a sequence, no secret
+    HEAD = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """How pixels are prepared: side of the square input, resize rule, mean and std of R, G, B."""
+
+    size: int
+    resize: ResizeRule
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpec:
+    """How text is prepared.
+
+    Attributes:
+        context_length: Most token ids that the text tower takes.
+        lowercase: Whether case is dropped.
+        cleaning: What is mended before tokenizing.
+        start_token_id: Opens every sequence.
+        end_token_id: Ends every sequence, also a cut one.
+        pad_token_id: Fills shorter rows of a batch.
+        pooling: Which token is pooled.
+        causal: Whether a token sees only those before it; then what follows the end token cannot
+            change the embedding and is not computed.
+    """
+
+    context_length: int
+    lowercase: bool
+    cleaning: TextCleaning
+    start_token_id: int
+    end_token_id: int
+    pad_token_id: int
+    pooling: Pooling
+    causal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A checked bundle.
+
+    Attributes:
+        directory: Where its files lie.
+        checkpoint: The weights' name.
+        revision: Their pinned commit or run.
+        licence: Their licence.
+        dimension: Length D of the embeddings.
+        precision: ``fp32`` or ``int8``.
+        fingerprint: Identity of the embedding space: equal ones may be compared, others never.
+        build: Identity of how it runs; may differ between ingest and query.
+        image: How pixels are prepared.
+        text: How text is prepared.
+        text_mean: ``(D,)`` mean of the unit embeddings of a sample of texts.
+        image_mean: ``(D,)`` the same of pictures.
+    """
+
+    directory: Path
+    checkpoint: str
+    revision: str
+    licence: str
+    dimension: int
+    precision: str
+    fingerprint: str
+    build: str
+    image: ImageSpec
+    text: TextSpec
+    text_mean: Float32Array
+    image_mean: Float32Array
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The `tokenizers` library's file."""
+        return self.directory / "tokenizer.json"
+
+    @property
+    def text_path(self) -> Path:
+        """The text tower's graph."""
+        return self.directory / "text.onnx"
+
+    @property
+    def image_path(self) -> Path:
+        """The image tower's graph."""
+        return self.directory / "image.onnx"
+
+
+def read_model_bundle(directory: Path) -> ModelBundle:
+    """Read a bundle and check the sha256 of every file in it.
+
+    Raises:
+        ModelError: The manifest is missing or malformed, or a file is missing or altered; the
+            message names it.
+    """
+    manifest_path = directory / MANIFEST_NAME
+    try:
+        manifest_bytes = manifest_path.read_bytes()
+    except OSError as error:
+        msg = f"{manifest_path} cannot be read ({error.strerror}); MODEL_DIR must be a model bundle"
+        raise ModelError(msg) from error
+    try:
+        manifest = json.loads(manifest_bytes)
+        _check_files(directory, manifest["files"])
+        bundle = _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{manifest_path} is no manifest of format {FORMAT}: {error!r}"
+        raise ModelError(msg) from error
+    for name, mean in (("text", bundle.text_mean), ("image", bundle.image_mean)):
+        if mean.shape != (bundle.dimension,):
+            msg = f"{manifest_path}: mean_embedding.{name} is not {bundle.dimension} numbers"
+            raise ModelError(msg)
+    return bundle
+
+
+def _check_files(directory: Path, files: dict[str, dict[str, Any]]) -> None:
+    for name in _REQUIRED_FILES:
+        if name not in files:
+            msg = f"{directory / MANIFEST_NAME} lists no {name}"
+            raise ModelError(msg)
+    for name, facts in files.items():
+        path = directory / name
+        if Path(name).name != name:
+            msg = f"{directory / MANIFEST_NAME} lists {name!r}, which is not a plain file name"
+            raise ModelError(msg)
+        try:
+            digest = _sha256(path)
+        except OSError as error:
+            msg = f"{path} cannot be read ({error.strerror}); the bundle is incomplete"
+            raise ModelError(msg) from error
+        if digest != facts["sha256"]:
+            msg = f"{path} has sha256 {digest}, not {facts['sha256']}; the bundle was altered"
+            raise ModelError(msg)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBundle:
+    if manifest["format"] != FORMAT:
+        msg = f"format is {manifest['format']!r}"
+        raise ValueError(msg)
+    if manifest["post_transform"] is not None:
+        msg = f"post_transform is {manifest['post_transform']!r}; this version knows none"
+        raise ValueError(msg)
+    image, text = manifest["image"], manifest["text"]
+    return ModelBundle(
+        directory=directory,
+        checkpoint=str(manifest["checkpoint"]),
+        revision=str(manifest["revision"]),
+        licence=str(manifest["licence"]),
+        dimension=int(manifest["dimension"]),
+        precision=str(manifest["precision"]),
+        fingerprint=str(manifest["fingerprint"]),
+        build=build,
+        image=ImageSpec(
+            size=int(image["size"]),
+            resize=ResizeRule(image["resize"]),
+            mean=_three(image["mean"]),
+            std=_three(image["std"]),
+        ),
+        text=TextSpec(
+            context_length=int(text["context_length"]),
+            lowercase=bool(text["lowercase"]),
+            cleaning=TextCleaning(text["clean"]),
+            start_token_id=int(text["start_token_id"]),
+            end_token_id=int(text["end_token_id"]),
+            pad_token_id=int(text["pad_token_id"]),
+            pooling=Pooling(text["pooling"]),
+            causal=bool(text["causal"]),
+        ),
+        text_mean=np.asarray(manifest["mean_embedding"]["text"], dtype=np.float32),
+        image_mean=np.asarray(manifest["mean_embedding"]["image"], dtype=np.float32),
+    )
+
+
+def _three(values: list[float]) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

@@ -1,0 +1,215 @@
+"""The use case: a SearchRequest in, a SearchResult out. Knows nothing of HTTP or engines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from photo_search.arrays import Float32Array
+from photo_search.encoder import Encoder, normalised
+from photo_search.errors import ImageUrlRefused, InvalidQuery, PhotoNotFound
+from photo_search.index import (
+    WINDOW,
+    Hit,
+    HitPage,
+    KnnQuery,
+    PhotoIndex,
+    TextQuery,
+    open_index,
+)
+from photo_search.model_bundle import read_model_bundle
+from photo_search.photo import Photo
+from photo_search.search_request import Mode, Part, SearchRequest, check_request
+from photo_search.settings import Settings
+
+# Below it the sum of weighted unit vectors is rounding noise (float16 storage: 1e-3).
+_CANCELLED_NORM = 5e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TookMs:
+    """Where the time went, in milliseconds; ``encode`` includes decoding and downloading."""
+
+    encode: float
+    search: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One page of hits.
+
+    Attributes:
+        hits: Best first.
+        next_offset: Offset of the page that follows; None at the end.
+        took_ms: Where the time went.
+        truncated: Whether the text was longer than the model reads.
+    """
+
+    hits: tuple[Hit, ...]
+    next_offset: int | None
+    took_ms: TookMs
+    truncated: bool
+
+
+class PhotoSearch:
+    """A model and an index of the same embedding space, ready to answer. Safe in threads."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        index: PhotoIndex,
+        *,
+        download_image: Callable[[str], bytes] | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            encoder: Embeds queries.
+            index: Answers them.
+            download_image: Fetches the bytes behind an ``image_url``; None refuses every URL.
+        """
+        self.encoder = encoder
+        self.index = index
+        self._download_image = download_image
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Answer one request.
+
+        Raises:
+            RequestError: The request cannot be answered as it is.
+            ModelError: The model gave no embedding.
+            PhotoIndexError: The index cannot answer.
+        """
+        check_request(request)
+        start_s = time.perf_counter()
+        if request.mode is Mode.KEYWORD:
+            encoded_s, truncated = start_s, False
+            page = self._match_text(request)
+        else:
+            embedding, truncated = self._embed(request)
+            encoded_s = time.perf_counter()
+            page = self.index.knn(
+                KnnQuery(
+                    embedding=embedding,
+                    k=request.k,
+                    offset=request.offset,
+                    filters=request.filters,
+                    excluded_photo_id=request.photo_id,
+                    min_cosine=request.min_cosine,
+                )
+            )
+        end_s = time.perf_counter()
+        next_offset = request.offset + len(page.hits)
+        return SearchResult(
+            hits=page.hits,
+            next_offset=next_offset if page.has_more and next_offset < WINDOW else None,
+            took_ms=TookMs(
+                encode=(encoded_s - start_s) * 1000,
+                search=(end_s - encoded_s) * 1000,
+                total=(end_s - start_s) * 1000,
+            ),
+            truncated=truncated,
+        )
+
+    def photo(self, photo_id: str) -> Photo:
+        """Look one photo up.
+
+        Raises:
+            PhotoNotFound: No photo has this id.
+        """
+        found = self.index.get(photo_id)
+        if found is None:
+            msg = f"no photo has the id {photo_id!r}"
+            raise PhotoNotFound(msg)
+        return found.photo
+
+    def _match_text(self, request: SearchRequest) -> HitPage:
+        return self.index.match_text(
+            TextQuery(
+                request.text or "", k=request.k, offset=request.offset, filters=request.filters
+            )
+        )
+
+    def _embed(self, request: SearchRequest) -> tuple[Float32Array, bool]:
+        """Embed every part and combine them: ``(D,)``, and whether the text was cut."""
+        parts: dict[Part, Float32Array] = {}
+        truncated = False
+        if request.text is not None:
+            embedded = self.encoder.encode_text([request.text])
+            parts[Part.TEXT] = embedded.embedding[0]
+            truncated = embedded.truncated[0]
+        if request.image is not None:
+            parts[Part.IMAGE] = self._embed_image(request.image)
+        if request.image_url is not None:
+            if self._download_image is None:
+                msg = "image_url is switched off here; send the picture itself as image"
+                raise ImageUrlRefused(msg)
+            parts[Part.IMAGE_URL] = self._embed_image(self._download_image(request.image_url))
+        if request.photo_id is not None:
+            found = self.index.get(request.photo_id)
+            if found is None:
+                msg = f"photo_id: no photo has the id {request.photo_id!r}"
+                raise PhotoNotFound(msg)
+            parts[Part.PHOTO_ID] = found.embedding
+        return self._combine(parts, request.weights), truncated
+
+    def _embed_image(self, data: bytes) -> Float32Array:
+        from photo_search.images import decode_image
+        from photo_search.preprocess import preprocess
+
+        spec = self.encoder.bundle.image
+        decoded = decode_image(data, target_side_px=spec.size)
+        embedding: Float32Array = self.encoder.encode_image(
+            preprocess(decoded.image, spec)[np.newaxis]
+        )[0]  # (D,)
+        return embedding
+
+    def _combine(self, parts: dict[Part, Float32Array], weights: dict[Part, float]) -> Float32Array:
+        """Weighted sum of the parts, each centred by its modality's mean; ``(D,)``.
+
+        CLIP's texts and pictures lie in two narrow cones; without centring the cone's axis, not the
+        content, decides the sum (docs/decisions/combining-parts.md has the measurement).
+        """
+        if len(parts) == 1:
+            ((part, embedding),) = parts.items()
+            return embedding if weights.get(part, 1.0) > 0 else -embedding
+        bundle = self.encoder.bundle
+        total = np.zeros(bundle.dimension, dtype=np.float32)  # (D,)
+        for part, embedding in parts.items():
+            mean = bundle.text_mean if part is Part.TEXT else bundle.image_mean
+            total += weights.get(part, 1.0) * normalised(embedding - mean)
+        if np.linalg.norm(total) < _CANCELLED_NORM:
+            msg = "the weighted parts cancel each other out; change a weight"
+            raise InvalidQuery(msg)
+        return normalised(total)
+
+
+def open_photo_search(settings: Settings) -> PhotoSearch:
+    """Compose settings, bundle, encoder and index into a ready search; the one place that does.
+
+    Raises:
+        SettingsError: A setting is malformed.
+        ModelError: The bundle is missing or altered.
+        PhotoIndexError: There is no index, or one of another embedding space.
+    """
+    bundle = read_model_bundle(settings.model_dir)
+    encoder = Encoder(bundle, threads=settings.encoder_threads)
+    index = open_index(settings.index_url, fingerprint=bundle.fingerprint)
+    return PhotoSearch(encoder, index, download_image=_downloader(settings))
+
+
+def _downloader(settings: Settings) -> Callable[[str], bytes] | None:
+    if not settings.allow_image_url:
+        return None
+
+    def download(url: str) -> bytes:
+        # Sockets and TLS are imported by the first image_url, not by the first text query.
+        from photo_search.image_url import download_image
+
+        return download_image(url, allow_http=settings.allow_http_image_url)
+
+    return download

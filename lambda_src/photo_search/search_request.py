@@ -1,0 +1,114 @@
+"""What is asked of a search, and what makes no sense to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from photo_search.errors import InvalidQuery
+from photo_search.index import WINDOW, Filters
+
+MAX_K = 100
+DEFAULT_K = 20
+MAX_TEXT_CHARACTERS = 1000
+MAX_WEIGHT = 10.0
+
+
+class Mode(StrEnum):
+    """What ranks the photos."""
+
+    SEMANTIC = "semantic"
+    """Embeddings: what is in the picture."""
+    KEYWORD = "keyword"
+    """Words of description, keywords, place and photographer."""
+
+
+class Part(StrEnum):
+    """The parts a query may be made of."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    IMAGE_URL = "image_url"
+    PHOTO_ID = "photo_id"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What is asked: at least one of the four parts, alone or combined.
+
+    Attributes:
+        text: Words, at most MAX_TEXT_CHARACTERS.
+        image: Bytes of a picture file.
+        image_url: Where to download a picture from.
+        photo_id: A photo of the index ("more like this"); it is left out of its own answer.
+        weights: How much each part counts, 1 where left out; a negative one leads away.
+        k: Hits on this page, 1 to MAX_K.
+        offset: Rank of the first hit; ``offset + k`` may not pass WINDOW.
+        mode: What ranks the photos; KEYWORD takes text alone.
+        min_cosine: Hits below it are left out.
+        filters: Conditions on every hit.
+    """
+
+    text: str | None = None
+    image: bytes | None = None
+    image_url: str | None = None
+    photo_id: str | None = None
+    weights: dict[Part, float] = field(default_factory=dict)
+    k: int = DEFAULT_K
+    offset: int = 0
+    mode: Mode = Mode.SEMANTIC
+    min_cosine: float | None = None
+    filters: Filters = field(default_factory=Filters)
+
+
+def check_request(request: SearchRequest) -> None:
+    """Refuse a request that makes no sense.
+
+    Raises:
+        InvalidQuery: A field is missing, out of range or contradicts another.
+    """
+    if not 1 <= request.k <= MAX_K:
+        msg = f"k is {request.k}; it must be from 1 to {MAX_K}"
+        raise InvalidQuery(msg)
+    if request.offset < 0 or request.offset + request.k > WINDOW:
+        limit = WINDOW - request.k
+        msg = f"offset is {request.offset}; with k {request.k} it must be from 0 to {limit}"
+        raise InvalidQuery(msg)
+    if request.min_cosine is not None and not -1 <= request.min_cosine <= 1:
+        msg = f"min_cosine is {request.min_cosine}; it must be from -1 to 1"
+        raise InvalidQuery(msg)
+    parts = {part for part in Part if getattr(request, part) is not None}
+    if not parts:
+        msg = f"the query is empty; give at least one of {', '.join(Part)}"
+        raise InvalidQuery(msg)
+    if request.mode is Mode.KEYWORD and parts != {Part.TEXT}:
+        msg = "mode keyword takes text alone"
+        raise InvalidQuery(msg)
+    if request.text is not None:
+        _check_text(request.text)
+    _check_weights(request.weights, parts)
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_TEXT_CHARACTERS:
+        msg = f"text has {len(text)} characters; the limit is {MAX_TEXT_CHARACTERS}"
+        raise InvalidQuery(msg)
+    if not text.strip():
+        msg = "text is empty"
+        raise InvalidQuery(msg)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        msg = "text holds half of a surrogate pair; it must be valid Unicode"
+        raise InvalidQuery(msg)
+
+
+def _check_weights(weights: dict[Part, float], parts: set[Part]) -> None:
+    for part, weight in weights.items():
+        if part not in parts:
+            msg = f"weights names {part}, which the query does not have"
+            raise InvalidQuery(msg)
+        # NaN fails both comparisons.
+        if not -MAX_WEIGHT <= weight <= MAX_WEIGHT or weight == 0:
+            msg = (
+                f"weights.{part} is {weight}; it must be from -{MAX_WEIGHT} to {MAX_WEIGHT}, not 0"
+            )
+            raise InvalidQuery(msg)

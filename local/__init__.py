@@ -1,0 +1,1 @@
+"""The laptop's server: the page, the photos' files, and the Lambda's handler behind plain HTTP."""

@@ -1,0 +1,1 @@
+"""Models: the exporter from checkpoint to bundle, and the drawn world behind the demo bundle."""

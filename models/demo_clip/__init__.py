@@ -1,0 +1,1 @@
+"""The demo CLIP: its shape, its tokenizer, its training and its figures."""

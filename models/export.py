@@ -1,0 +1,281 @@
+"""From a CLIP checkpoint to a model bundle: ``python -m models.export CHECKPOINT BUNDLE``.
+
+Owns the graphs and the order of the checks: nothing is at the target before both towers have been
+held to torch, and, quantised, to their float form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from models.checkpoint import Checkpoint, read_checkpoint
+from models.errors import ModelsError
+from models.parity import (
+    open_session,
+    random_pixel_values,
+    random_token_ids,
+    require_parity,
+    run,
+)
+from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
+from models.towers import ImageTower, TextTower
+from models.world_sample import world_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import nn
+
+    from models.sample import Float32Array, Int64Array, Sample
+
+FORMAT = 1
+OPSET = 18
+PRECISIONS = ("int8", "fp32")
+EXTERNAL_WEIGHTS_ABOVE_BYTES = 50 * 2**20
+_DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
+_INPUTS = {"text": "token_ids", "image": "pixel_values"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the weights come from, as the manifest names it."""
+
+    checkpoint: str
+    revision: str
+    licence: str
+
+
+def export_bundle(
+    checkpoint: Checkpoint, target: Path, *, origin: Origin, sample: Sample, precision: str = "int8"
+) -> dict[str, Any]:
+    """Write a bundle.
+
+    Args:
+        checkpoint: What to export.
+        target: The bundle's directory; only the bundle's own files in it are replaced.
+        origin: Named in the manifest.
+        sample: At least some dozens of texts and pictures of the kind to be searched.
+        precision: One of PRECISIONS.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ParityError: A graph differs from torch; the target is left as it was.
+        QuantisationError: int8 strays too far from fp32; the target is left as it was.
+    """
+    if precision not in PRECISIONS:
+        message = f"precision {precision!r}; known are {', '.join(PRECISIONS)}"
+        raise ValueError(message)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bundle-") as name:
+        work, ready = Path(name), Path(name) / "ready"
+        ready.mkdir()
+        floats = _export_float(checkpoint, work)
+        embeddings = _embed(floats, sample)
+        graphs = floats if precision == "fp32" else _export_int8(floats, work)
+        for tower, graph in graphs.items():
+            _save_optimised(graph, ready / f"{tower}.onnx")
+        finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
+        agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
+        (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
+        manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
+        manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
+        text = json.dumps(manifest, indent=1) + "\n"
+        (ready / "model.json").write_text(text, encoding="utf-8")
+        _publish(ready, target)
+    return manifest
+
+
+def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
+    """Trace each tower alone and hold it to torch."""
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    facts = checkpoint.text
+    end = facts.end_token_id
+    towers: dict[str, nn.Module] = {
+        "text": TextTower(checkpoint.model, end_token_id=end).eval(),
+        "image": ImageTower(checkpoint.model).eval(),
+    }
+    size = checkpoint.image.size
+    examples = {
+        "text": torch.tensor([[facts.start_token_id, 0, end], [facts.start_token_id, end, end]]),
+        "image": torch.zeros(2, 3, size, size),
+    }
+    inputs: dict[str, Iterator[Int64Array] | Iterator[Float32Array]] = {
+        "text": random_token_ids(
+            vocabulary=checkpoint.vocabulary,
+            context_length=facts.context_length,
+            start_token_id=facts.start_token_id,
+            end_token_id=end,
+        ),
+        "image": random_pixel_values(size=size),
+    }
+    graphs = {}
+    for name, tower in towers.items():
+        graphs[name] = work / f"{name}.float.onnx"
+        _trace(tower, examples[name], graphs[name], tower_name=name)
+        require_parity(graphs[name], tower, inputs[name])
+    return graphs
+
+
+def _trace(tower: nn.Module, example: torch.Tensor, graph: Path, *, tower_name: str) -> None:
+    with warnings.catch_warnings(), torch.inference_mode():
+        # Tracing warns of size checks that become constant, and of its own age.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            tower,
+            (example,),
+            str(graph),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[_INPUTS[tower_name]],
+            output_names=["embedding"],
+            dynamic_axes={
+                _INPUTS[tower_name]: _DYNAMIC_AXES[tower_name],
+                "embedding": {0: "batch"},
+            },
+        )
+
+
+def _export_int8(floats: dict[str, Path], work: Path) -> dict[str, Path]:
+    graphs = {}
+    for name, graph in floats.items():
+        # Folding constants first turns every weight into an initialiser, which quantising needs.
+        folded, graphs[name] = work / f"{name}.folded.onnx", work / f"{name}.int8.onnx"
+        _save_optimised(graph, folded, level="basic")
+        quantise(folded, graphs[name])
+    return graphs
+
+
+def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> None:
+    """Let the runtime do once what it would do at each start.
+
+    Only up to the extended level: the last one lays weights out for the CPU at hand.
+    """
+    levels = onnxruntime.GraphOptimizationLevel
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = {
+        "basic": levels.ORT_ENABLE_BASIC,
+        "extended": levels.ORT_ENABLE_EXTENDED,
+    }[level]
+    options.optimized_model_filepath = str(target)
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # it warns that an optimised file is for machines like this one
+    onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    if target.stat().st_size > EXTERNAL_WEIGHTS_ABOVE_BYTES:
+        model = onnx.load(str(target))
+        onnx.save(
+            model,
+            str(target),
+            save_as_external_data=True,
+            all_tensors_to_one_file=True,
+            location=f"{target.name}.data",
+        )
+
+
+def _embed(graphs: dict[str, Path], sample: Sample) -> dict[str, Float32Array]:
+    batches: dict[str, Sequence[Int64Array] | Sequence[Float32Array]] = {
+        "text": sample.token_ids,
+        "image": sample.pixel_values,
+    }
+    embeddings = {}
+    for name, graph in graphs.items():
+        session = open_session(graph)
+        embeddings[name] = np.concatenate([run(session, batch) for batch in batches[name]])
+    return embeddings
+
+
+def _agreement(
+    reference: dict[str, Float32Array], finished: dict[str, Float32Array], *, precision: str
+) -> dict[str, Any]:
+    """Measure the finished graphs against the float ones, and refuse what strays too far."""
+    towers = {name: tower_agreement(reference[name], finished[name]) for name in reference}
+    if precision == "int8":
+        for name, agreement in towers.items():
+            require_agreement(name, agreement)
+    before, after = ((e["text"], e["image"]) for e in (reference, finished))
+    return {
+        "cosine_p1": {name: round(a.cosine_p1, 6) for name, a in towers.items()},
+        "cosine_p50": {name: round(a.cosine_p50, 6) for name, a in towers.items()},
+        "top10_overlap": round(top_overlap(before, after), 4),
+    }
+
+
+def _manifest(
+    checkpoint: Checkpoint,
+    origin: Origin,
+    precision: str,
+    embeddings: dict[str, Float32Array],
+    agreement: dict[str, Any],
+) -> dict[str, Any]:
+    means = {n: [round(float(v), 6) for v in e.mean(axis=0)] for n, e in embeddings.items()}
+    return {
+        "format": FORMAT,
+        **asdict(origin),
+        "dimension": checkpoint.dimension,
+        "precision": precision,
+        "opset": OPSET,
+        "image": asdict(checkpoint.image),
+        "text": asdict(checkpoint.text),
+        "mean_embedding": means,
+        "logit_scale": round(checkpoint.model.logit_scale.exp().item(), 4),
+        "fingerprint": checkpoint.fingerprint(),
+        "post_transform": None,
+        "agreement": agreement,
+    }
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+
+
+def _publish(ready: Path, target: Path) -> None:
+    """Put the files in place, the manifest last; other files there, such as a card, stay."""
+    target.mkdir(exist_ok=True)
+    for tower in _INPUTS:
+        # A smaller build has no weights beside its graph; those of an older one must not stay.
+        (target / f"{tower}.onnx.data").unlink(missing_ok=True)
+    for path in sorted(ready.iterdir(), key=lambda path: path.name == "model.json"):
+        shutil.move(path, target / path.name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export a local checkpoint; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="directory with config, weights, tokenizer")
+    parser.add_argument("bundle", type=Path, help="directory to write")
+    parser.add_argument("--name", required=True, help="the checkpoint's name, for the manifest")
+    parser.add_argument("--revision", required=True, help="its pinned commit")
+    parser.add_argument("--licence", required=True, help="its licence's SPDX identifier")
+    parser.add_argument("--precision", choices=PRECISIONS, default="int8")
+    options = parser.parse_args(arguments)
+    try:
+        checkpoint = read_checkpoint(options.checkpoint)
+        export_bundle(
+            checkpoint,
+            options.bundle,
+            origin=Origin(options.name, options.revision, options.licence),
+            sample=world_sample(checkpoint),
+            precision=options.precision,
+        )
+    except ModelsError as error:
+        parser.exit(2, f"{error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""The two towers of a transformers CLIP as modules of one tensor in and one tensor out.
+
+Owns what goes into a graph: the tower, its pooling and the L2 normalisation. Both are traced, so
+nothing here may depend on values, only on shapes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import CLIPModel
+
+
+class TextTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    """``token_ids`` int64 (B, L) to ``embedding`` float32 (B, D) of unit norm.
+
+    The state at the first end token is what counts; whatever follows it cannot change it, since a
+    token sees only those before it. So any padding does, and none gives the same.
+    """
+
+    def __init__(self, model: CLIPModel, *, end_token_id: int) -> None:
+        """Take the text side of a model.
+
+        Args:
+            model: In eval mode, with eager attention.
+            end_token_id: Where to pool, whatever the configuration says: checkpoints of before
+                transformers #24773 carry a wrong id there.
+        """
+        super().__init__()
+        self._text = model.text_model
+        self._projection = model.text_projection
+        self._end_token_id = end_token_id
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        """Embed token ids."""
+        length = token_ids.shape[1]
+        states = self._text.embeddings(input_ids=token_ids)  # (B, L, W)
+        mask = torch.full((length, length), torch.finfo(states.dtype).min).triu(1)[None, None]
+        for layer in self._text.encoder.layers:
+            states = layer(states, attention_mask=mask)
+        states = self._text.final_layer_norm(states)
+        # On integers: in half precision the ids of start and end token can be the same number.
+        position = (token_ids == self._end_token_id).to(torch.int32).argmax(dim=1)  # (B,)
+        index = position[:, None, None].expand(-1, 1, states.shape[2])
+        pooled = states.gather(1, index)[:, 0]  # (B, W)
+        return _unit(self._projection(pooled))
+
+
+class ImageTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    """``pixel_values`` float32 (B, 3, S, S) to ``embedding`` float32 (B, D) of unit norm."""
+
+    def __init__(self, model: CLIPModel) -> None:
+        """Take the image side of a model, in eval mode."""
+        super().__init__()
+        self._vision = model.vision_model
+        self._projection = model.visual_projection
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Embed preprocessed pictures."""
+        return _unit(self._projection(self._vision(pixel_values=pixel_values).pooler_output))
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    return embeddings / embeddings.norm(dim=1, keepdim=True)

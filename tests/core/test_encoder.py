@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from photo_search.encoder import Encoder
+from photo_search.errors import InvalidQuery, ModelError
+from photo_search.model_bundle import read_model_bundle
+from tests.tiny_bundle import BLUE, DIMENSION, RED, SIZE, write_tiny_bundle
+
+
+@pytest.fixture
+def encoder(tiny_bundle):
+    return Encoder(tiny_bundle, threads=1)
+
+
+def plain(red, green, blue):
+    """One picture of a plain colour: (3, H, W)."""
+    return np.full((SIZE, SIZE, 3), (red, green, blue), dtype=np.float32).transpose(2, 0, 1)
+
+
+def test_rows_are_unit_norm_and_in_the_order_of_the_input(encoder):
+    embedding = encoder.encode_text(["red", "blue", "red blue"]).embedding
+
+    assert embedding.shape == (3, DIMENSION)
+    assert embedding.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+    assert embedding[0, RED] > embedding[0, BLUE]
+    assert embedding[1, BLUE] > embedding[1, RED]
+
+
+def test_a_batch_gives_what_its_rows_give_alone(encoder):
+    texts = ["red", "green blue", "blue blue red"]
+    pixel_values = np.stack([plain(1, 0, 0), plain(0, 0.5, 1), plain(0.2, 0.2, 0.2)])
+
+    together = encoder.encode_text(texts).embedding
+    apart = np.concatenate([encoder.encode_text([text]).embedding for text in texts])
+    np.testing.assert_allclose(together, apart, atol=1e-6)
+
+    together = encoder.encode_image(pixel_values)
+    apart = np.concatenate([encoder.encode_image(row[np.newaxis]) for row in pixel_values])
+    np.testing.assert_allclose(together, apart, atol=1e-6)
+
+
+def test_a_text_query_never_loads_the_image_tower(encoder):
+    assert encoder.loaded_towers == ()
+
+    encoder.encode_text(["red"])
+    assert encoder.loaded_towers == ("text",)
+
+    encoder.encode_image(plain(1, 0, 0)[np.newaxis])
+    assert encoder.loaded_towers == ("text", "image")
+
+
+def test_an_image_query_never_loads_the_text_tower(encoder):
+    encoder.encode_image(plain(1, 0, 0)[np.newaxis])
+
+    assert encoder.loaded_towers == ("image",)
+
+
+def test_warm_up_loads_the_towers_it_is_given(encoder):
+    encoder.warm_up(())
+    assert encoder.loaded_towers == ()
+
+    encoder.warm_up(("text", "image"))
+    assert encoder.loaded_towers == ("text", "image")
+
+
+@pytest.mark.parametrize("word", ["nan", "zero"])
+def test_an_output_that_points_nowhere_is_a_model_error(encoder, word):
+    with pytest.raises(ModelError, match="norm"):
+        encoder.encode_text([word])
+
+
+def test_one_bad_row_fails_the_batch(encoder):
+    with pytest.raises(ModelError, match="norm"):
+        encoder.encode_text(["red", "nan"])
+
+
+def test_a_text_longer_than_the_context_is_cut_and_said_to_be(encoder):
+    embeddings = encoder.encode_text(["red", "red " * 50])
+
+    assert embeddings.truncated == (False, True)
+
+
+def test_an_empty_text_is_refused(encoder):
+    with pytest.raises(InvalidQuery, match="empty"):
+        encoder.encode_text([" \t\n"])
+
+
+def test_a_graph_that_is_no_onnx_is_a_model_error_that_names_it(tmp_path):
+    bundle = read_model_bundle(write_tiny_bundle(tmp_path))
+    bundle.text_path.write_bytes(b"no graph")
+
+    with pytest.raises(ModelError, match=r"text\.onnx"):
+        Encoder(bundle).encode_text(["red"])

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photo_search.encoder import Encoder
+from photo_search.errors import ImageUrlRefused, InvalidQuery, PhotoNotFound
+from photo_search.index import EmbeddedPhoto, Filters
+from photo_search.photo import Orientation, Photo
+from photo_search.search import PhotoSearch, open_photo_search
+from photo_search.search_request import MAX_TEXT_CHARACTERS, Mode, Part, SearchRequest
+from photo_search.settings import Settings
+from tests.core.index.memory_index import MemoryIndex
+from tests.tiny_bundle import DIMENSION
+
+COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (0, 0, 255),
+    "purple": (255, 0, 255),
+    "dark-red": (120, 0, 0),
+}
+
+
+def picture(rgb, *, size=(32, 24)):
+    file = io.BytesIO()
+    Image.new("RGB", size, rgb).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def search(tiny_bundle):
+    encoder = Encoder(tiny_bundle, threads=1)
+    index = MemoryIndex(tiny_bundle.fingerprint, DIMENSION)
+    searching = PhotoSearch(
+        encoder, index, download_image=lambda url: picture(COLOURS[url.rsplit("/", 1)[1]])
+    )
+    index.upsert(
+        [
+            EmbeddedPhoto(
+                Photo(
+                    name, *((20, 10) if name == "blue" else (10, 20)), description=f"a {name} wall"
+                ),
+                searching._embed_image(picture(rgb)),
+            )
+            for name, rgb in COLOURS.items()
+        ]
+    )
+    return searching
+
+
+def found(result):
+    return [hit.photo.photo_id for hit in result.hits]
+
+
+def test_words_find_the_picture_they_describe(search):
+    assert found(search.search(SearchRequest(text="green")))[0] == "green"
+
+
+def test_a_picture_finds_itself_first(search):
+    result = search.search(SearchRequest(image=picture(COLOURS["purple"])))
+
+    assert found(result)[0] == "purple"
+    assert result.hits[0].cosine == pytest.approx(1, abs=1e-3)
+
+
+def test_an_image_url_is_downloaded_and_searched(search):
+    assert found(search.search(SearchRequest(image_url="https://x.example/blue")))[0] == "blue"
+
+
+def test_more_like_this_leaves_the_photo_itself_out(search):
+    ids = found(search.search(SearchRequest(photo_id="red")))
+
+    assert "red" not in ids
+    assert ids[0] == "dark-red"
+
+
+def test_words_and_a_picture_combine(search):
+    result = search.search(SearchRequest(text="blue", image=picture(COLOURS["red"])))
+
+    assert found(result)[0] == "purple"
+
+
+def test_a_negative_weight_leads_away(search):
+    request = SearchRequest(image=picture(COLOURS["purple"]), text="red", weights={Part.TEXT: -0.8})
+
+    assert found(search.search(request))[0] == "blue"
+
+
+def test_a_heavier_part_counts_more(search):
+    def first(weight):
+        request = SearchRequest(
+            text="green", image=picture(COLOURS["red"]), weights={Part.TEXT: weight}
+        )
+        return found(search.search(request))[0]
+
+    assert first(5.0) == "green"
+    assert first(0.2) == "red"
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(search):
+    whole = found(search.search(SearchRequest(text="red", k=5)))
+    pages = []
+    offset: int | None = 0
+    while offset is not None:
+        page = search.search(SearchRequest(text="red", k=2, offset=offset))
+        pages += found(page)
+        offset = page.next_offset
+
+    assert pages == whole
+    assert len(pages) == len(COLOURS)
+
+
+def test_filters_bind_every_hit(search):
+    request = SearchRequest(text="red", filters=Filters(orientation=Orientation.LANDSCAPE))
+
+    assert found(search.search(request)) == ["blue"]
+
+
+def test_min_cosine_leaves_worse_hits_out(search):
+    request = SearchRequest(image=picture(COLOURS["red"]), min_cosine=0.95)
+
+    assert found(search.search(request)) == ["red"]
+
+
+def test_keyword_mode_matches_words_and_has_no_cosine(search):
+    result = search.search(SearchRequest(text="purple", mode=Mode.KEYWORD))
+
+    assert found(result) == ["purple"]
+    assert result.hits[0].cosine is None
+
+
+def test_the_time_is_split_into_encode_and_search(search):
+    took_ms = search.search(SearchRequest(text="red")).took_ms
+
+    assert took_ms.encode > 0
+    assert took_ms.search > 0
+    assert took_ms.total == pytest.approx(took_ms.encode + took_ms.search)
+
+
+def test_a_cut_text_is_reported(search):
+    assert search.search(SearchRequest(text="red " * 20)).truncated
+
+
+@pytest.mark.parametrize(
+    ("request_", "names"),
+    [
+        (SearchRequest(), "empty"),
+        (SearchRequest(text=""), "text"),
+        (SearchRequest(text=" \n\t"), "text"),
+        (SearchRequest(text="x" * (MAX_TEXT_CHARACTERS + 1)), "1001.*1000"),
+        (SearchRequest(text="a\ud800b"), "surrogate"),
+        (SearchRequest(text="red", k=0), "k is 0"),
+        (SearchRequest(text="red", k=101), "k is 101"),
+        (SearchRequest(text="red", offset=-1), "offset"),
+        (SearchRequest(text="red", offset=981), "0 to 980"),
+        (SearchRequest(text="red", min_cosine=1.5), "min_cosine"),
+        (SearchRequest(text="red", weights={Part.TEXT: 0.0}), "weights.text"),
+        (SearchRequest(text="red", weights={Part.TEXT: math.nan}), "weights.text"),
+        (SearchRequest(text="red", weights={Part.IMAGE: 1.0}), "image"),
+        (SearchRequest(photo_id="red", mode=Mode.KEYWORD), "keyword"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_with_its_reason(search, request_, names):
+    with pytest.raises(InvalidQuery, match=names):
+        search.search(request_)
+
+
+def test_an_unknown_photo_id_is_not_found(search):
+    with pytest.raises(PhotoNotFound, match="nobody"):
+        search.search(SearchRequest(photo_id="nobody"))
+    with pytest.raises(PhotoNotFound, match="nobody"):
+        search.photo("nobody")
+
+
+def test_an_image_url_is_refused_where_downloads_are_switched_off(search):
+    closed = PhotoSearch(search.encoder, search.index)
+
+    with pytest.raises(ImageUrlRefused, match="image_url"):
+        closed.search(SearchRequest(image_url="https://x.example/blue"))
+
+
+def test_opposite_parts_of_equal_weight_are_refused_not_answered_at_random(search):
+    request = SearchRequest(
+        image=picture(COLOURS["red"]), photo_id="red", weights={Part.PHOTO_ID: -1.0}
+    )
+
+    with pytest.raises(InvalidQuery, match="cancel"):
+        search.search(request)
+
+
+def test_a_ready_search_is_composed_from_settings(tmp_path, tiny_bundle, tiny_bundle_dir, search):
+    from photo_search.index import create_index
+
+    url = f"sqlite:///{tmp_path}/photos.db"
+    index = create_index(url, fingerprint=tiny_bundle.fingerprint, dimension=DIMENSION)
+    index.upsert([search.index.get(name) for name in COLOURS])
+    index.close()
+
+    composed = open_photo_search(Settings(model_dir=tiny_bundle_dir, index_url=url))
+
+    assert found(composed.search(SearchRequest(text="blue")))[0] == "blue"
+    assert composed.photo("red").description == "a red wall"
+    stored = composed.index.get("red")
+    assert stored is not None
+    assert np.isclose(np.linalg.norm(stored.embedding), 1, atol=1e-3)

@@ -1,0 +1,211 @@
+"""Exporting a checkpoint; needs torch, so it runs in the models' own environment."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch", reason="run by make test-models")
+
+from transformers import CLIPConfig, CLIPModel  # noqa: E402 - after the check for torch
+
+from models.checkpoint import Checkpoint, read_checkpoint  # noqa: E402
+from models.demo_clip.tokenizer import train_tokenizer  # noqa: E402
+from models.errors import CheckpointError, ParityError, QuantisationError  # noqa: E402
+from models.export import Origin, export_bundle  # noqa: E402
+from models.parity import open_session, random_pixel_values, random_token_ids, run  # noqa: E402
+from models.quantise import TowerAgreement, require_agreement  # noqa: E402
+from models.sample import Sample  # noqa: E402
+from photo_search.model_bundle import read_model_bundle  # noqa: E402
+
+SIZE = 32
+CONTEXT = 12
+ORIGIN = Origin("test/tiny", "0", "MIT")
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CLIP of two small layers with random weights, laid out as on the hub."""
+    return save_tiny_clip(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(directory: Path) -> Checkpoint:
+    return read_checkpoint(directory)
+
+
+def save_tiny_clip(path: Path, *, eos_token_id: int | None = None) -> Path:
+    tokenizer = train_tokenizer(["a red balloon", "a red kite"] * 3)
+    tokenizer.save(str(path / "tokenizer.json"))
+    vocabulary = tokenizer.get_vocab_size()
+    tower = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": 16,
+    }
+    text = tower | {
+        "vocab_size": vocabulary,
+        "max_position_embeddings": CONTEXT,
+        "bos_token_id": vocabulary - 2,
+        "eos_token_id": vocabulary - 1 if eos_token_id is None else eos_token_id,
+        "pad_token_id": 1,
+    }
+    vision = tower | {"image_size": SIZE, "patch_size": 16}
+    torch.manual_seed(0)
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
+    model.save_pretrained(path)
+    facts = {
+        "size": {"shortest_edge": SIZE},
+        "crop_size": SIZE,
+        "do_center_crop": True,
+        "resample": 3,
+        "image_mean": [0.5, 0.4, 0.3],
+        "image_std": [0.2, 0.2, 0.2],
+    }
+    (path / "preprocessor_config.json").write_text(json.dumps(facts), encoding="utf-8")
+    return path
+
+
+def inputs(checkpoint: Checkpoint, *, seed: int) -> Sample:
+    text = checkpoint.text
+    return Sample(
+        token_ids=list(
+            random_token_ids(
+                vocabulary=checkpoint.vocabulary,
+                context_length=text.context_length,
+                start_token_id=text.start_token_id,
+                end_token_id=text.end_token_id,
+                seed=seed,
+            )
+        ),
+        pixel_values=list(random_pixel_values(size=SIZE, seed=seed)),
+    )
+
+
+def export(checkpoint: Checkpoint, target: Path, *, precision: str = "fp32") -> dict[str, Any]:
+    sample = inputs(checkpoint, seed=1)
+    return export_bundle(checkpoint, target, origin=ORIGIN, sample=sample, precision=precision)
+
+
+def unit(embeddings):
+    return torch.nn.functional.normalize(embeddings.pooler_output, dim=1).numpy()
+
+
+@pytest.mark.parametrize("eos_token_id", [None, 2], ids=["new configuration", "OpenAI's old one"])
+def test_graphs_compute_what_transformers_computes(tmp_path: Path, eos_token_id: int | None):
+    checkpoint = read_checkpoint(save_tiny_clip(tmp_path, eos_token_id=eos_token_id))
+
+    export(checkpoint, tmp_path / "bundle")
+
+    text = open_session(tmp_path / "bundle" / "text.onnx")
+    image = open_session(tmp_path / "bundle" / "image.onnx")
+    unseen = inputs(checkpoint, seed=2)
+    with torch.inference_mode():
+        for token_ids in unseen.token_ids:
+            expected = unit(checkpoint.model.get_text_features(torch.from_numpy(token_ids)))
+            np.testing.assert_allclose(run(text, token_ids), expected, atol=1e-5)
+        for values in unseen.pixel_values:
+            expected = unit(checkpoint.model.get_image_features(torch.from_numpy(values)))
+            np.testing.assert_allclose(run(image, values), expected, atol=1e-5)
+
+
+def test_what_follows_the_first_end_token_changes_nothing(checkpoint: Checkpoint, tmp_path: Path):
+    export(checkpoint, tmp_path / "bundle")
+    text = open_session(tmp_path / "bundle" / "text.onnx")
+    start, end = checkpoint.text.start_token_id, checkpoint.text.end_token_id
+
+    short = run(text, np.array([[start, 5, end]]))
+    padded = run(text, np.array([[start, 5, end, end, end], [start, 5, end, 7, 0]]))
+
+    np.testing.assert_allclose(padded, np.repeat(short, 2, axis=0), atol=1e-6)
+
+
+def test_the_core_reads_the_bundle(checkpoint: Checkpoint, tmp_path: Path):
+    manifest = export(checkpoint, tmp_path / "bundle")
+
+    bundle = read_model_bundle(tmp_path / "bundle")
+
+    assert bundle.fingerprint == manifest["fingerprint"] == checkpoint.fingerprint()
+    assert (bundle.dimension, bundle.image.size) == (16, SIZE)
+    assert bundle.text.context_length == CONTEXT
+
+
+def test_files_that_are_not_the_bundles_own_stay(checkpoint: Checkpoint, tmp_path: Path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "CARD.md").write_text("mine", encoding="utf-8")
+
+    export(checkpoint, tmp_path / "bundle")
+
+    names = sorted(path.name for path in (tmp_path / "bundle").iterdir())
+    assert names == ["CARD.md", "image.onnx", "model.json", "text.onnx", "tokenizer.json"]
+
+
+def test_failing_parity_writes_nothing(directory: Path, tmp_path: Path):
+    checkpoint = read_checkpoint(directory)
+    with torch.no_grad():
+        checkpoint.model.visual_projection.weight.fill_(float("nan"))
+
+    with pytest.raises(ParityError, match="image"):
+        export(checkpoint, tmp_path / "bundle")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_that_strays_too_far_is_refused_and_writes_nothing(directory: Path, tmp_path: Path):
+    checkpoint = read_checkpoint(directory)
+    spoil_for_int8(checkpoint.model)
+
+    with pytest.raises(QuantisationError, match=r"cosine p1 .* limit 0\.99"):
+        export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def spoil_for_int8(model: CLIPModel) -> None:
+    """Let one activation be so large that the rest share one step of the eight-bit scale."""
+    with torch.no_grad():
+        for layer in model.vision_model.encoder.layers:
+            layer.layer_norm2.bias[0] = 1e5
+            layer.mlp.fc1.weight[:, 0] = 0
+
+
+def test_int8_keeps_the_space_and_is_smaller(directory: Path, tmp_path: Path):
+    checkpoint = read_checkpoint(directory)
+
+    fp32 = export(checkpoint, tmp_path / "fp32")
+    int8 = export(checkpoint, tmp_path / "int8", precision="int8")
+
+    assert int8["fingerprint"] == fp32["fingerprint"]
+    assert int8["precision"] == "int8"
+    assert min(int8["agreement"]["cosine_p1"].values()) >= 0.99
+    assert int8["files"]["image.onnx"] != fp32["files"]["image.onnx"]
+
+
+def test_gate_refuses_a_number_that_is_none():
+    with pytest.raises(QuantisationError):
+        require_agreement("text", TowerAgreement(cosine_p1=float("nan"), cosine_p50=1.0))
+
+
+def test_fingerprint_follows_weights_and_preparation(directory: Path, tmp_path: Path):
+    original = read_checkpoint(directory)
+    changed = read_checkpoint(directory)
+    with torch.no_grad():
+        changed.model.text_projection.weight[0, 0] += 1
+
+    assert read_checkpoint(directory).fingerprint() == original.fingerprint()
+    assert changed.fingerprint() != original.fingerprint()
+
+
+def test_preparation_that_is_not_known_is_refused(tmp_path: Path):
+    save_tiny_clip(tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(facts | {"resample": 2}), encoding="utf-8")
+
+    with pytest.raises(CheckpointError, match="resample 2"):
+        read_checkpoint(tmp_path)

@@ -1,0 +1,159 @@
+// @ts-check
+/** The HTTP API. The only module that calls fetch: sign-in, when it comes, is added here. */
+
+/** @typedef {import("./query.js").Query} Query */
+
+/**
+ * @typedef {object} Hit
+ * @property {string} photo_id
+ * @property {number} score
+ * @property {number | null} cosine
+ * @property {number} width
+ * @property {number} height
+ * @property {string} blur_hash
+ * @property {string} description
+ * @property {string} image_url
+ * @property {string} thumbnail_url
+ * @property {string} page_url
+ * @property {{text: string, html: string}} attribution
+ */
+
+/**
+ * @typedef {object} Page One page of an answer.
+ * @property {Hit[]} hits
+ * @property {number | null} next Offset of the page that follows.
+ * @property {boolean} truncated Whether the model read only the beginning of the text.
+ * @property {number} tookMs Time the server needed.
+ * @property {number} latencyMs Time from asking to answer, the server's own included.
+ */
+
+/** The server said no, or could not be reached (status 0). */
+export class ApiError extends Error {
+  /**
+   * @param {string} title
+   * @param {{detail?: string, status?: number, requestId?: string, cause?: unknown}} [more]
+   */
+  constructor(title, { detail = "", status = 0, requestId = "", cause } = {}) {
+    super(detail || title, { cause });
+    this.title = title;
+    this.detail = detail;
+    this.status = status;
+    this.requestId = requestId;
+  }
+}
+
+/** The ranked window of one query: no page reaches beyond it. */
+const WINDOW = 1000;
+
+/**
+ * Ask for one page of hits.
+ * @param {Query} query
+ * @param {{k: number, offset?: number, signal?: AbortSignal}} page
+ * @returns {Promise<Page>}
+ */
+export async function searchPhotos(query, { k, offset = 0, signal }) {
+  const count = Math.min(k, WINDOW - offset);
+  const startMs = performance.now();
+  const answer = query.picture
+    ? await send("search", { method: "POST", signal, ...(await picturedBody(query, count, offset)) })
+    : await send(`search?${wordsOnly(query, count, offset)}`, { signal });
+  return {
+    hits: answer.hits,
+    next: answer.next,
+    truncated: answer.query?.truncated ?? false,
+    tookMs: answer.took_ms.total,
+    latencyMs: performance.now() - startMs,
+  };
+}
+
+/**
+ * Look one photo up, with all that is known of it.
+ * @param {string} photoId
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Hit & Record<string, any>>}
+ */
+export function findPhoto(photoId, signal) {
+  return send(`photos/${encodeURIComponent(photoId)}`, { signal });
+}
+
+/**
+ * A query without a picture of one's own is a GET: it can be cached and shared.
+ * @param {Query} query
+ * @param {number} k
+ * @param {number} offset
+ */
+function wordsOnly(query, k, offset) {
+  const parameters = new URLSearchParams({ k: String(k), offset: String(offset) });
+  if (query.text.trim()) parameters.set("q", query.text.trim());
+  if (query.photoId) parameters.set("photo_id", query.photoId);
+  if (query.orientation) parameters.set("orientation", query.orientation);
+  if (query.colour) parameters.set("colour", query.colour);
+  return parameters;
+}
+
+/**
+ * @param {Query} query
+ * @param {number} k
+ * @param {number} offset
+ */
+async function picturedBody(query, k, offset) {
+  const filters = {
+    ...(query.orientation && { orientation: query.orientation }),
+    ...(query.colour && { colour: query.colour }),
+  };
+  const body = {
+    image: await base64(/** @type {import("./query.js").Picture} */ (query.picture).blob),
+    ...(query.text.trim() && { text: query.text.trim() }),
+    ...(query.photoId && { photo_id: query.photoId }),
+    k,
+    offset,
+    ...(Object.keys(filters).length > 0 && { filters }),
+  };
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
+/**
+ * @param {Blob} blob
+ * @returns {Promise<string>}
+ */
+function base64(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).split(",", 2)[1]);
+    reader.onerror = () => reject(new ApiError("The picture cannot be read", { cause: reader.error }));
+    reader.readAsDataURL(blob);
+  });
+}
+
+/**
+ * @param {string} path Relative to the page, so that the page may live below any prefix.
+ * @param {RequestInit} options
+ * @returns {Promise<any>}
+ */
+async function send(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause;
+    throw new ApiError("The server cannot be reached", {
+      detail: "Check the connection, and that the server is running.",
+      cause,
+    });
+  }
+  if (response.ok) return response.json();
+  throw await problemOf(response);
+}
+
+/**
+ * Read problem details (RFC 9457); a proxy in between may answer anything else.
+ * @param {Response} response
+ */
+async function problemOf(response) {
+  const problem = await response.json().catch(() => ({}));
+  return new ApiError(problem.title || "The search failed", {
+    detail: problem.detail || `The server answered with status ${response.status}.`,
+    status: response.status,
+    requestId: problem.request_id ?? "",
+  });
+}
