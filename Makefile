@@ -38,7 +38,7 @@ clean: ## Remove everything that was generated, also the demo's photos and index
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest -m "not slow and not browser and not torch"
+	$(DEV)/pytest --ignore tests/models_torch -m "not slow and not browser"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -50,15 +50,15 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 
 .PHONY: test-slow
 test-slow: .venv/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
-	$(DEV)/pytest -m "slow"
+	$(DEV)/pytest --ignore tests/models_torch -m "slow"
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
-	$(DEV)/pytest -m "browser"
+	$(DEV)/pytest tests/web -m "browser"
 
 .PHONY: test-models
 test-models: .venv-models/ready ## The exporter, in the environment that has torch
-	$(MODELS)/python -m pytest -m "torch" tests/models
+	$(MODELS)/python -m pytest tests/models_torch
 
 .PHONY: bench
 bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench

@@ -6,20 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from transformers import CLIPConfig, CLIPModel
 
-pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch", reason="run by make test-models")
-
-from transformers import CLIPConfig, CLIPModel  # noqa: E402 - after the check for torch
-
-from models.checkpoint import Checkpoint, read_checkpoint  # noqa: E402
-from models.demo_clip.tokenizer import train_tokenizer  # noqa: E402
-from models.errors import CheckpointError, ParityError, QuantisationError  # noqa: E402
-from models.export import Origin, export_bundle  # noqa: E402
-from models.parity import open_session, random_pixel_values, random_token_ids, run  # noqa: E402
-from models.quantise import TowerAgreement, require_agreement  # noqa: E402
-from models.sample import Sample  # noqa: E402
-from photo_search.model_bundle import read_model_bundle  # noqa: E402
+from models.checkpoint import Checkpoint, read_checkpoint
+from models.demo_clip.tokenizer import train_tokenizer
+from models.errors import CheckpointError, ParityError, QuantisationError
+from models.export import Origin, export_bundle
+from models.parity import open_session, random_pixel_values, random_token_ids, run
+from models.quantise import TowerAgreement, require_agreement
+from models.sample import Sample
+from photo_search.model_bundle import read_model_bundle
 
 SIZE = 32
 CONTEXT = 12
