@@ -2,7 +2,7 @@
 
 A query is a picture of one place at one time of day, and the name of a kind that is not in it. A
 photo is right when it shows that kind at that place and time. Run by hand; the outcome stands in
-docs/decisions/0001-centre-before-combining.md.
+docs/decisions/0001-plain-sum-of-parts.md.
 """
 
 from __future__ import annotations
@@ -12,32 +12,30 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks.machine import Figure, report
-from models.world.render import render
+from benchmarks.world import embed_scenes
 from models.world.scene import Kind, Scene, sample_scene
 from photo_search.arrays import Float32Array
 from photo_search.encoder import Encoder, normalised
 from photo_search.model_bundle import ModelBundle, read_model_bundle
-from photo_search.preprocess import preprocess
-from photo_search.settings import Settings
+from photo_search.settings import read_settings
 
 PHOTO_COUNT = 3_000
 QUERY_COUNT = 300
 K = 10
 _LEAST_RELEVANT = 3
-_BATCH = 64
 
 
 def main() -> None:
     """Render, embed, and compare the ways to combine at several weights of the words."""
-    bundle = read_model_bundle(Settings().model_dir)
+    bundle = read_model_bundle(read_settings().model_dir)
     encoder = Encoder(bundle)
     rng = np.random.default_rng(11)
     scenes = [sample_scene(rng) for _ in range(PHOTO_COUNT + QUERY_COUNT)]
-    embedding = _embed(encoder, scenes)  # (N, D)
+    embedding = embed_scenes(encoder, scenes)  # (N, D)
     photos, photo_scenes = embedding[QUERY_COUNT:], scenes[QUERY_COUNT:]
     rows: list[Mapping[str, Figure]] = []
     for name, way in _ways(bundle).items():
-        for weight in (0.5, 1.0, 2.0):
+        for weight in (0.5, 1.0, 1.5, 2.0, 3.0):
             precision = []
             for query, scene in enumerate(scenes[:QUERY_COUNT]):
                 kind = list(Kind)[query % len(Kind)]
@@ -84,15 +82,6 @@ def _is_right(photo: Scene, asked: Scene, kind: Kind) -> bool:
         and photo.time_of_day is asked.time_of_day
         and any(group.kind is kind for group in photo.groups)
     )
-
-
-def _embed(encoder: Encoder, scenes: list[Scene]) -> Float32Array:
-    spec = encoder.bundle.image
-    rows = []
-    for start in range(0, len(scenes), _BATCH):
-        pictures = [preprocess(render(s, 120, 120), spec) for s in scenes[start : start + _BATCH]]
-        rows.append(encoder.encode_image(np.stack(pictures)))  # (B, D)
-    return np.concatenate(rows)
 
 
 if __name__ == "__main__":

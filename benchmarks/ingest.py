@@ -15,7 +15,7 @@ from models.world.render import render
 from models.world.scene import sample_scene
 from photo_search.encoder import Encoder
 from photo_search.model_bundle import read_model_bundle
-from photo_search.settings import Settings
+from photo_search.settings import read_settings
 
 # Photos of each kind: (count, width, height); the second is a 12-megapixel camera's.
 KINDS = {"480 x 320": (400, 480, 320), "4000 x 3000": (40, 4000, 3000)}
@@ -24,7 +24,7 @@ _STAGES = ("decode_wait", "encode", "shards", "index", "list")
 
 def main() -> None:
     """Draw, ingest, and tell."""
-    encoder = Encoder(read_model_bundle(Settings().model_dir))
+    encoder = Encoder(read_model_bundle(read_settings().model_dir))
     encoder.warm_up(("image",))
     rows: list[Mapping[str, Figure]] = []
     for kind, (count, width, height) in KINDS.items():

@@ -6,6 +6,7 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from urllib.parse import quote_plus
 
 import numpy as np
@@ -16,7 +17,7 @@ from photo_search.index import EmbeddedPhoto, create_index
 from photo_search.model_bundle import ModelBundle, read_model_bundle
 from photo_search.photo import Photo
 from photo_search.search import PhotoSearch, open_photo_search
-from photo_search.settings import Settings
+from photo_search.settings import Settings, read_settings
 
 PHOTO_COUNTS = (2_000, 25_000)
 QUERIES = ("red balloon", "snowy mountains at night", "a white sailboat", "two tents in the desert")
@@ -26,14 +27,14 @@ _BATCH = 1_000
 
 def main() -> None:
     """Measure at each size of collection."""
-    settings = Settings()
+    settings = read_settings()
     bundle = read_model_bundle(settings.model_dir)
     rows: list[dict[str, Figure]] = []
     for count in PHOTO_COUNTS:
         with tempfile.TemporaryDirectory() as directory:
             url = f"sqlite:///{directory}/photos.db"
             fill(url, bundle, count)
-            search = open_photo_search(Settings(index_url=url))
+            search = open_photo_search(replace(settings, index_url=url))
             rows.append({"photos": count, "dimension": bundle.dimension} | _measure(search))
             search.index.close()
     report("query", rows)

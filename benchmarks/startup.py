@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from benchmarks.machine import Figure, report
 from benchmarks.query import fill
 from photo_search.model_bundle import read_model_bundle
-from photo_search.settings import Settings
+from photo_search.settings import read_settings
 
 RUNS = 15
 PHOTO_COUNT = 2_000
@@ -37,7 +37,7 @@ _IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 
 def main() -> None:
     """Measure whole processes, then one run's imports."""
-    bundle = read_model_bundle(Settings().model_dir)
+    bundle = read_model_bundle(read_settings().model_dir)
     with tempfile.TemporaryDirectory() as directory:
         url = f"sqlite:///{directory}/photos.db"
         fill(url, bundle, PHOTO_COUNT)

@@ -1,7 +1,6 @@
 """A bundle of a few kilobytes with real graphs: it knows the words and the sight of plain colours.
 
-Both towers add a constant of their own to every vector, as CLIP's modality gap does, so that tests
-of combined queries see the effect that centring is there for.
+Both towers add a constant of their own to every vector, as CLIP's modality gap does.
 """
 
 from __future__ import annotations

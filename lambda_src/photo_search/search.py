@@ -155,7 +155,7 @@ class PhotoSearch:
                 msg = f"photo_id: no photo has the id {request.photo_id!r}"
                 raise PhotoNotFound(msg)
             parts[Part.PHOTO_ID] = found.embedding
-        return self._combine(parts, request.weights), truncated
+        return _combine(parts, request.weights), truncated
 
     def _embed_image(self, data: bytes) -> Float32Array:
         from photo_search.images import decode_image
@@ -168,24 +168,23 @@ class PhotoSearch:
         )[0]  # (D,)
         return embedding
 
-    def _combine(self, parts: dict[Part, Float32Array], weights: dict[Part, float]) -> Float32Array:
-        """Weighted sum of the parts, each centred by its modality's mean; ``(D,)``.
 
-        CLIP's texts and pictures lie in two narrow cones; without centring the cone's axis, not the
-        content, decides the sum (docs/decisions/combining-parts.md has the measurement).
-        """
-        if len(parts) == 1:
-            ((part, embedding),) = parts.items()
-            return embedding if weights.get(part, 1.0) > 0 else -embedding
-        bundle = self.encoder.bundle
-        total = np.zeros(bundle.dimension, dtype=np.float32)  # (D,)
-        for part, embedding in parts.items():
-            mean = bundle.text_mean if part is Part.TEXT else bundle.image_mean
-            total += weights.get(part, 1.0) * normalised(embedding - mean)
-        if np.linalg.norm(total) < _CANCELLED_NORM:
-            msg = "the weighted parts cancel each other out; change a weight"
-            raise InvalidQuery(msg)
-        return normalised(total)
+def _combine(parts: dict[Part, Float32Array], weights: dict[Part, float]) -> Float32Array:
+    """Weighted sum of the parts' embeddings, scaled to unit norm; ``(D,)``.
+
+    Not centred by modality first: docs/decisions/0001-plain-sum-of-parts.md has the measurement.
+
+    Raises:
+        InvalidQuery: The parts cancel each other out, so that no direction is left.
+    """
+    total = sum(
+        (np.float32(weights.get(part, 1.0)) * embedding for part, embedding in parts.items()),
+        start=np.float32(0),
+    )  # (D,)
+    if np.linalg.norm(total) < _CANCELLED_NORM:
+        msg = "the weighted parts cancel each other out; change a weight"
+        raise InvalidQuery(msg)
+    return normalised(np.asarray(total))
 
 
 def open_photo_search(settings: Settings) -> PhotoSearch:
