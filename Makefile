@@ -11,9 +11,10 @@ MODEL_DIR ?= models/demo
 DEMO_PHOTO_COUNT ?= 1200
 # Not every shell expands ~ behind an equals sign.
 PHOTOS_DIR := $(subst ~/,$(HOME)/,$(PHOTOS))
-# Each collection has shards and thumbnails of its own, and an index for each model.
+# Each collection has shards and thumbnails of its own, and an index for each build of a model.
 COLLECTION := build/$(if $(filter build/demo/photos,$(PHOTOS)),demo,own/$(firstword $(shell printf %s "$(PHOTOS_DIR)" | cksum)))
-WORKPLACE = --index "sqlite:///$(COLLECTION)/$(notdir $(abspath $(MODEL_DIR))).db" --model "$(MODEL_DIR)" \
+MODEL_SUM = $(firstword $(shell cksum 2>/dev/null <"$(MODEL_DIR)/model.json"))
+WORKPLACE = --index "sqlite:///$(COLLECTION)/photos-$(MODEL_SUM).db" --model "$(MODEL_DIR)" \
   --work $(COLLECTION)/ingest --thumbs $(COLLECTION)/thumbs
 
 DEV := .venv/bin

@@ -19,8 +19,9 @@ from photo_search.settings import read_settings
 RUNS = 15
 PHOTO_COUNT = 2_000
 _FIRST_ANSWER = (
-    "import handler\n"
-    "answer = handler.handler({'input_type': 'text', 'query': 'red balloon'}, None)\n"
+    "import types, handler\n"
+    "context = types.SimpleNamespace(aws_request_id='1', function_name='benchmark')\n"
+    "answer = handler.handler({'input_type': 'text', 'query': 'red balloon'}, context)\n"
     "assert answer['hits'], answer\n"
 )
 _PARTS = (
