@@ -181,7 +181,8 @@ def translated_errors(path: Path) -> Iterator[None]:
     """Raise SQLite's errors, and Damaged, as PhotoIndexErrors that name the file."""
     try:
         yield
-    except Damaged as error:
+    # The sqlite3 module decodes SQLite's own messages, and a damaged schema is quoted in them.
+    except (Damaged, UnicodeDecodeError) as error:
         raise IndexCorrupt(_damaged_message(path, error)) from error
     except sqlite3.Error as error:
         raise _translated(error, path) from error

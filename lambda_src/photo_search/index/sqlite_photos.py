@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,13 @@ def photo_ids_after(connection: sqlite3.Connection, last: str | None, limit: int
         "ORDER BY photo_id LIMIT ?",
         (last or "", limit),
     )
-    return [row[0] for row in rows]
+    photo_ids = [row[0] for row in rows]
+    known = photo_ids if last is None else [last, *photo_ids]
+    # A damaged file can give the same ids for ever.
+    if any(type(i) is not str for i in known) or any(a >= b for a, b in pairwise(known)):
+        msg = "photo ids are out of order"
+        raise Damaged(msg)
+    return photo_ids
 
 
 def slots_matching(connection: sqlite3.Connection, filters: Filters) -> Int64Array | None:
