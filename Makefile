@@ -80,7 +80,7 @@ screenshot: .venv/ready ## Take the README's picture of the page in Chromium
 	$(IMPORT_PATH) $(DEV)/python -m tests.web.screenshot
 
 .PHONY: demo-model
-demo-model: .venv-models/ready ## Draw, train, export and evaluate the demo model (90 minutes on two cores)
+demo-model: .venv-models/ready ## Draw, train, export and evaluate the demo model (about an hour on two cores)
 	$(IMPORT_PATH) $(MODELS)/python -m models.demo_clip
 
 .PHONY: requirements

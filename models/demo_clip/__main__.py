@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--directory", type=Path, default=Path("build/demo-model"))
     parser.add_argument("--bundle", type=Path, default=Path("models/demo"))
-    parser.add_argument("--minutes", type=float, default=57.0, help="length of the training")
+    parser.add_argument("--training-steps", type=int, default=3_800, help="length of the training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pictures", type=int, default=20_000, help="training pictures")
     parser.add_argument("--threads", type=int, default=2)
@@ -55,7 +55,7 @@ def _train(options: argparse.Namespace) -> None:
 
     plan = TrainingPlan(
         options.directory,
-        minutes=options.minutes,
+        steps=options.training_steps,
         seed=options.seed,
         picture_count=options.pictures,
         threads=options.threads,

@@ -1,7 +1,6 @@
-"""Trains the demo CLIP within a given time.
+"""Trains the demo CLIP for a given number of steps.
 
-Owns the loop, the schedule and the checkpoints. The schedule follows the clock, not steps, so a
-run ends when it should on a machine of any speed; a run that was cut off goes on from its last
+Owns the loop, the schedule and the checkpoints. A run that was cut off goes on from its last
 checkpoint.
 """
 
@@ -62,10 +61,10 @@ TOKENIZER_TEXTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """Everything that decides a run, but for the clock's whims."""
+    """Everything that decides a run; a slower machine takes longer to the same figures."""
 
     directory: Path
-    minutes: float
+    steps: int
     seed: int = 0
     picture_count: int = 20_000
     batch_size: int = 64
@@ -96,7 +95,7 @@ class Run:
         )
 
     def train(self) -> None:
-        """Train until the plan's time is spent; the last checkpoint is the finished model."""
+        """Train the plan's steps; the last checkpoint is the finished model."""
         with ThreadPoolExecutor(1) as ahead:
             self._loop(ahead)
         self._save()
@@ -106,7 +105,7 @@ class Run:
         batch = ahead.submit(self.batches.next_batch)
         saved = validated = clock = time.monotonic()
         losses: list[tuple[float, float]] = []
-        while (share := self.trained_s / (self.plan.minutes * 60)) < 1:
+        while (share := self.steps / self.plan.steps) < 1:
             current, batch = batch.result(), ahead.submit(self.batches.next_batch)
             losses.append(self._step(current, share))
             now = time.monotonic()
@@ -206,7 +205,7 @@ def demo_tokenizer(plan: TrainingPlan) -> Tokenizer:
 
 
 def _rate(share: float) -> float:
-    """Warm up, then follow a cosine to nothing, by the share of the time that is spent."""
+    """Warm up, then follow a cosine to nothing, by the share of the steps that is done."""
     if share < WARM_UP:
         return share / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))

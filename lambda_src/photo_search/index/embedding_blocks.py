@@ -29,6 +29,7 @@ BLOCK_ROWS = 4096
 # rows apart less, and cost less each. At 128 dimensions, 12,800 photos and fewer are all compared.
 _SHORTLIST_ROWS = 1600
 _SHORTLIST_OF_ROWS = 25_000
+_SHORTLIST_GROWTH = 2 / 3  # with the square root, recall fell to 0.998 at a million rows
 _SHORTLIST_DIMENSION = 512
 # The query's signs alone keep the true top 20 among four times as many, for a fourth of the work.
 _FIRST_CUT = 4
@@ -149,7 +150,7 @@ class EmbeddingBlocks:
 
 def shortlist_rows(rows: int, dimension: int) -> int:
     """How many of ``rows`` are compared in float after the sign bits; at least twice the window."""
-    share = max(1.0, (rows / _SHORTLIST_OF_ROWS) ** 0.5)
+    share = max(1.0, (rows / _SHORTLIST_OF_ROWS) ** _SHORTLIST_GROWTH)
     return int(_SHORTLIST_ROWS * share * max(1.0, _SHORTLIST_DIMENSION / dimension))
 
 
