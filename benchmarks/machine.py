@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from photo_search.cpus import usable_cpus
 
 OUT_DIR = Path("build/bench")
 _TELLING_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
@@ -59,7 +60,7 @@ def _machine() -> dict[str, Figure]:
     return {
         "cpu": cpu,
         "flags": " ".join(flag for flag in _TELLING_FLAGS if flag in flags),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": usable_cpus(),
         "python": platform.python_version(),
     }
 

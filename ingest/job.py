@@ -5,7 +5,6 @@ It may be stopped anywhere and run again.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from ingest.shards import ShardRow, ShardStore
 from ingest.sources import Listing, PhotoSource, SourcePhoto
 from ingest.thumbnail import thumbnail_path
 from ingest.writer_lock import writer_lock
+from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
 from photo_search.errors import TooManyFailures
 from photo_search.index import create_index
@@ -50,7 +50,7 @@ class IngestOptions:
     index_url: str
     work_dir: Path
     thumbnails_dir: Path
-    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    workers: int = field(default_factory=usable_cpus)
     batch: int = 32
     shard_photos: int = SHARD_PHOTOS
     quiet: bool = False
@@ -85,6 +85,7 @@ def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) ->
     with full_disk_named(options.work_dir):
         options.work_dir.mkdir(parents=True, exist_ok=True)
     with writer_lock(options.work_dir):
+        remove_partial_files(options.work_dir)
         claim(options.work_dir, source.identity)
         try:
             _Run(source, encoder, options, report).run()

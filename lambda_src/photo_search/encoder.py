@@ -5,7 +5,6 @@ Text and image sessions load on first use and apart: a text query never pays for
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from photo_search.arrays import Float32Array
+from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ModelBundle
 
@@ -45,7 +45,7 @@ class Encoder:
             threads: Threads of one call; 0 means one per CPU this process may use.
         """
         self.bundle = bundle
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cpus()
         self._lock = threading.Lock()
         self._tokenizer: Tokenizer | None = None
         self._text: ort.InferenceSession | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import random
-import resource
 import struct
 import sys
 import time
@@ -22,6 +21,7 @@ from PIL import Image
 from photo_search.errors import ImageTooLarge, UnsupportedImage
 from photo_search.images import decode_image
 from tests.core.picture_bytes import encode, with_orientation
+from tests.memory import peak_bytes
 
 TIME_LIMIT_S = 5.0
 _PNG_SIGNATURE_BYTES = 8
@@ -146,5 +146,5 @@ def main(count: int, seed: int) -> None:
             outcomes["DecodedImage" if decoded.image.mode == "RGB" else decoded.image.mode] += 1
         slowest_s = max(slowest_s, time.perf_counter() - start_s)
     faulthandler.cancel_dump_traceback_later()
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"outcomes": outcomes, "slowest_s": slowest_s, "peak_mb": peak_kb / 1024}))
+    peak_mb = peak_bytes() / 2**20
+    print(json.dumps({"outcomes": outcomes, "slowest_s": slowest_s, "peak_mb": peak_mb}))

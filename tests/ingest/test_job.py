@@ -303,6 +303,21 @@ def test_ctrl_c_keeps_what_is_encoded(bench):
     assert bench.run(FolderSource(bench.photos)).indexed == 2
 
 
+def test_what_a_killed_run_left_half_written_is_cleared_away(bench):
+    write_pictures(bench.photos, 1)
+    leftovers = [
+        directory / f"{name}.4711.partial"
+        for directory, name in ((bench.work, "report.json"), (bench.thumbs, "00.webp"))
+    ]
+    for leftover in leftovers:
+        leftover.parent.mkdir(parents=True, exist_ok=True)
+        leftover.write_bytes(b"half")
+
+    bench.run(FolderSource(bench.photos))
+
+    assert [leftover for leftover in leftovers if leftover.exists()] == []
+
+
 def test_two_ingests_at_a_time_do_not_share_a_work_directory(bench):
     write_pictures(bench.photos, 2)
     bench.work.mkdir()

@@ -1,6 +1,6 @@
 """Takes the README's picture of the page: ``python -m tests.web.screenshot``.
 
-Shows the demo's collection where ``make demo`` has made one, otherwise a smaller one drawn for it.
+Shows a collection like the demo's, drawn for it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from tests.web.chromium import launch
 from tests.web.on_page import search, until
 from tests.web.real_collection import ROOT, draw_photos, ingest, serving
 
-DEMO = ROOT / "build" / "demo"
 OWN = ROOT / "build" / "screenshot"
-OWN_COUNT = 300
+OWN_COUNT = 1200
 LARGEST_BYTES = 600_000
 WAIT_MS = 120_000
 
@@ -28,7 +27,7 @@ def main() -> int:
     """Write the picture; returns the exit code."""
     parser = ArgumentParser(prog="python -m tests.web.screenshot", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshot.png")
-    parser.add_argument("--words", default="red balloon over the mountains")
+    parser.add_argument("--words", default="red balloon")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")
     given = parser.parse_args()
     expect.set_options(timeout=WAIT_MS)
@@ -45,8 +44,6 @@ def main() -> int:
 
 
 def _collection() -> Path:
-    if (DEMO / "photos.db").is_file():
-        return DEMO
     OWN.mkdir(parents=True, exist_ok=True)
     draw_photos(OWN / "photos", count=OWN_COUNT)
     ingest(OWN / "photos", OWN)
