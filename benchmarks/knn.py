@@ -38,6 +38,8 @@ Find = Callable[[Float32Array], Int64Array]
 class Cone:
     """Draws unit rows ``(n, D)``: clusters of clusters in a narrow cone, and texts about them."""
 
+    dimension = DIMENSION
+
     def __init__(self, seed: int = 1) -> None:
         """Choose axes and clusters."""
         self._rng = np.random.default_rng(seed)

@@ -1,12 +1,14 @@
 """The command line: ``photo-search ingest | search | serve``. The one place with exit codes.
 
-0 done; 1 done, with some photos skipped; 2 wrong settings or input; 75 worth retrying.
+0 done; 1 done, with some photos skipped; 2 wrong settings or input; 70 an error of ours; 75 worth
+retrying.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +23,7 @@ from photo_search.errors import (
 )
 from photo_search.settings import Settings, read_settings
 
-DONE, SOME_SKIPPED, WRONG_INPUT, RETRY = 0, 1, 2, 75
+DONE, SOME_SKIPPED, WRONG_INPUT, OUR_ERROR, RETRY = 0, 1, 2, 70, 75
 DEFAULT_WORK_DIR = Path("build/ingest")
 DEFAULT_THUMBNAILS_DIR = Path("build/thumbs")
 DEFAULT_PORT = 8000
@@ -49,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("photo-search: stopped; run the same command again to go on")
         return RETRY
+    except Exception:  # noqa: BLE001 - printed whole
+        # Python's own exit code of a traceback is 1, which would say that all but some is done.
+        traceback.print_exc()
+        return OUR_ERROR
 
 
 def exit_code(error: PhotoSearchError) -> int:

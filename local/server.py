@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
@@ -91,6 +92,14 @@ def create_app(
             return _refuse(refusal, str(uuid.uuid4()))
         return _file_response(request, file)
 
+    async def refuse_path(_request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        refusal = HttpRefusal(
+            HTTPStatus(error.status_code), error.detail, **dict(error.headers or {})
+        )
+        return _refuse(refusal, str(uuid.uuid4()))
+
     return Starlette(
         routes=[
             *(Route(path, call_handler, methods=_METHODS) for path in API_PATHS),
@@ -99,6 +108,7 @@ def create_app(
             Mount("/", StaticFiles(directory=WEB_DIR, html=True)),
         ],
         middleware=[Middleware(_Guard, host=host)],
+        exception_handlers={HTTPException: refuse_path},
     )
 
 

@@ -33,6 +33,7 @@ from models.parity import (
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
 from models.towers import ImageTower, TextTower
 from models.world_sample import world_sample
+from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +95,7 @@ def export_bundle(
         (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
         manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
         manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
+        manifest["manifest_sha256"] = manifest_sha256(manifest)
         text = json.dumps(manifest, indent=1) + "\n"
         (ready / "model.json").write_text(text, encoding="utf-8")
         _publish(ready, target)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
+
+from photo_search.model_bundle import manifest_sha256
 
 DIMENSION = 8
 SIZE = 16
@@ -69,8 +72,14 @@ def write_tiny_bundle(directory: Path, *, fingerprint: str = "tiny") -> Path:
             for name in names
         },
     }
-    (directory / "model.json").write_text(json.dumps(manifest))
+    write_manifest(directory, manifest)
     return directory
+
+
+def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the sha256 of itself."""
+    signed = manifest | {"manifest_sha256": manifest_sha256(manifest)}
+    (directory / "model.json").write_text(json.dumps(signed))
 
 
 def _mean(gap_axis: int) -> list[float]:

@@ -57,8 +57,10 @@ def read_string(fields: Fields, name: str, *, limit: int = MAX_NAME_CHARACTERS) 
 
 
 def read_integer(fields: Fields, name: str, default: int) -> int:
-    """Read a whole number; a boolean is none."""
+    """Read a whole number; 20.0 is one, as JSON Schema has it, a boolean is none."""
     value = fields.get(name, default)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _mistyped(name, value, "an integer")
     return value

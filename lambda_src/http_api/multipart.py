@@ -30,6 +30,9 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
 
     Raises:
         InvalidQuery: The body is no such form; the message says what is amiss.
+
+    Returns:
+        The fields that hold something.
     """
     delimiter = b"\r\n--" + _boundary(content_type)
     # The first delimiter may open the body, without the line break that belongs to the others.
@@ -40,7 +43,9 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     if len(chunks) < 2 or not chunks[-1].startswith(b"--"):
         msg = "the form is cut off: its closing boundary is missing"
         raise InvalidQuery(msg)
-    return [_parse_part(chunk) for chunk in chunks[1:-1]]
+    parts = [_parse_part(chunk) for chunk in chunks[1:-1]]
+    # A browser sends every field of a form, also those that nothing was put into.
+    return [part for part in parts if part.content]
 
 
 def _boundary(content_type: str) -> bytes:
@@ -78,6 +83,11 @@ def _parse_part(chunk: bytes) -> FormPart:
 def _parameter(header: str, name: str) -> str | None:
     message = Message()
     message["x"] = header
-    value = message.get_param(name, header="x")
+    try:
+        value = message.get_param(name, header="x")
+    # The email package does not expect every misuse of RFC 2231's extended form.
+    except (TypeError, ValueError, LookupError) as error:
+        msg = f"a header's parameters are malformed: {header[:60]!r}"
+        raise InvalidQuery(msg) from error
     # A value in RFC 2231's extended form comes as charset, language and text.
     return value[2] if isinstance(value, tuple) else value

@@ -126,7 +126,15 @@ SCHEMAS: Schema = {
                     }
                 ),
             },
-            "next": _nullable({"type": "integer", "minimum": 1, "maximum": WINDOW}),
+            "next": _nullable(
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": WINDOW,
+                    "description": "offset of the page that follows; of the last page before "
+                    f"{WINDOW}, k must be {WINDOW} - next or less",
+                }
+            ),
             "facets": {"type": "object"},
             "took_ms": _object(dict.fromkeys(("encode", "search", "total"), _NUMBER)),
             "model": _object(_MODEL),

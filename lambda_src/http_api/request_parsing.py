@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from http_api.fields import (
@@ -44,6 +44,8 @@ _PAGE_NAMES = ("k", "offset", "mode", "min_cosine")
 QUERY_NAMES = ("q", "photo_id", "image_url", *INPUT_TYPE_NAMES, *_PAGE_NAMES, *FILTER_NAMES)
 BODY_NAMES = (*Part, *INPUT_TYPE_NAMES, "weights", *_PAGE_NAMES, "filters")
 FORM_NAMES = (*Part, *INPUT_TYPE_NAMES, "weights", *_PAGE_NAMES, *FILTER_NAMES)
+
+Value = TypeVar("Value")
 
 _PART_OF_INPUT_TYPE = {"text": Part.TEXT, "image": Part.IMAGE_URL}
 _MAX_QUERY_PARAMETERS = 50
@@ -180,13 +182,13 @@ def _read_weights(weights: Fields) -> dict[Part, float]:
     return {part: weight for part, weight in read.items() if weight is not None}
 
 
-def _once_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    words: dict[str, str] = {}
-    for name, word in pairs:
-        if words.setdefault(name, word) != word:
+def _once_each(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, value in pairs:
+        if values.setdefault(name, value) != value:
             msg = f"{echo(name)} is given twice with different values"
             raise InvalidQuery(msg)
-    return words
+    return values
 
 
 def _fields_from_words(words: dict[str, str]) -> dict[str, object]:
@@ -205,7 +207,11 @@ def _fields_from_words(words: dict[str, str]) -> dict[str, object]:
 
 def _load_json(body: bytes, what: str) -> object:
     try:
-        loaded: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        loaded: object = json.loads(
+            body.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_once_each,
+        )
     except UnicodeDecodeError as error:
         msg = f"{what} is not UTF-8"
         raise InvalidQuery(msg) from error

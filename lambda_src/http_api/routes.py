@@ -17,10 +17,10 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from http_api.answer import Json
 from http_api.event_body import read_body
-from http_api.fields import MAX_IMAGE_BYTES, check_image_size, echo
+from http_api.fields import MAX_IMAGE_BYTES, MAX_NAME_CHARACTERS, check_image_size, echo
 from http_api.problem import HttpRefusal
 from http_api.request_parsing import request_from_form, request_from_json, request_from_query
-from photo_search.errors import InvalidQuery
+from photo_search.errors import InvalidQuery, PhotoNotFound
 from photo_search.search_request import SearchRequest
 
 PHOTO_PATH = "/photos/"
@@ -31,6 +31,8 @@ ALLOWED_METHODS = {
     PHOTO_PATH: "GET",
 }
 """Methods of each path; the path of photos stands for every photo's."""
+_EXPOSED_HEADERS = ("X-Request-Id", "Retry-After")
+_CORS_MAX_AGE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,7 @@ def answer_http(
         routes: What to call.
         cors_allow_origin: Origin that browsers may call from; empty allows none.
     """
-    cors = CORSConfig(allow_origin=cors_allow_origin) if cors_allow_origin else None
-    app = APIGatewayHttpResolver(cors=cors, debug=False)
+    app = APIGatewayHttpResolver(cors=_cors(cors_allow_origin), debug=False)
     # Powertools keeps the event on the class, where another thread's call would replace it; an
     # attribute of this call's own resolver hides that one.
     app.current_event = request = APIGatewayProxyEventV2(event)
@@ -78,9 +79,13 @@ def answer_http(
         return routes.search(_posted_request(request))
 
     # API Gateway has decoded the path, so an id may hold any character.
-    @app.get(f"{PHOTO_PATH}.+")
+    @app.get(rf"{PHOTO_PATH}[\s\S]+")
     def get_photo() -> Json:
-        return routes.photo(request.path.removeprefix(PHOTO_PATH))
+        photo_id = request.path.removeprefix(PHOTO_PATH)
+        if len(photo_id) > MAX_NAME_CHARACTERS:
+            msg = f"no photo has the id {echo(photo_id)}"
+            raise PhotoNotFound(msg)
+        return routes.photo(photo_id)
 
     @app.get("/healthz")
     def get_health() -> Json:
@@ -96,6 +101,12 @@ def answer_http(
 
     app.exception_handler(Exception)(routes.problem)
     return app.resolve(event, context)
+
+
+def _cors(allow_origin: str) -> CORSConfig | None:
+    if not allow_origin:
+        return None
+    return CORSConfig(allow_origin, expose_headers=list(_EXPOSED_HEADERS), max_age=_CORS_MAX_AGE_S)
 
 
 def _posted_request(event: APIGatewayProxyEventV2) -> SearchRequest:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photo_search.arrays import Float32Array
+from photo_search.arrays import Float32Array, Int64Array
 from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ModelBundle
@@ -73,8 +73,10 @@ class Encoder:
 
         Raises:
             InvalidQuery: A text is empty after cleaning.
-            ModelError: The tower cannot be loaded, or a row is NaN or has zero norm.
+            ModelError: The tower cannot be loaded or run, or a row is NaN or has zero norm.
         """
+        if not texts:
+            return TextEmbeddings(np.empty((0, self.bundle.dimension), np.float32), ())
         with self._lock:
             if self._tokenizer is None:
                 from photo_search.tokenizer import Tokenizer
@@ -83,7 +85,7 @@ class Encoder:
             if self._text is None:
                 self._text = _load(self.bundle.text_path, threads=self._threads)
         tokens = self._tokenizer.tokenize(texts)
-        (embedding,) = self._text.run(["embedding"], {"token_ids": tokens.token_ids})
+        embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, D)
         return TextEmbeddings(self._checked(embedding, len(texts)), tokens.truncated)
 
     def encode_image(self, pixel_values: Float32Array) -> Float32Array:
@@ -97,12 +99,14 @@ class Encoder:
             ``(B, D)``, each row of L2 norm 1 within 1e-5; row order is input order.
 
         Raises:
-            ModelError: The tower cannot be loaded, or a row is NaN or has zero norm.
+            ModelError: The tower cannot be loaded or run, or a row is NaN or has zero norm.
         """
+        if not len(pixel_values):
+            return np.empty((0, self.bundle.dimension), np.float32)
         with self._lock:
             if self._image is None:
                 self._image = _load(self.bundle.image_path, threads=self._threads)
-        (embedding,) = self._image.run(["embedding"], {"pixel_values": pixel_values})
+        embedding = _run(self._image, "pixel_values", pixel_values)  # (B, D)
         return self._checked(embedding, len(pixel_values))
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
@@ -124,6 +128,19 @@ def normalised(embedding: Float32Array) -> Float32Array:
         raise ModelError(msg)
     unit: Float32Array = (embedding / norm).astype(np.float32)  # (..., D)
     return unit
+
+
+def _run(
+    session: ort.InferenceSession, name: str, values: Int64Array | Float32Array
+) -> Float32Array:
+    try:
+        (embedding,) = session.run(["embedding"], {name: values})
+    # ONNX Runtime's exceptions have no class in common.
+    except Exception as error:
+        msg = f"the model cannot take {name} of shape {values.shape}: {error}"
+        raise ModelError(msg) from error
+    result: Float32Array = embedding
+    return result
 
 
 def _load(path: Path, *, threads: int) -> ort.InferenceSession:

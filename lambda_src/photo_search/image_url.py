@@ -9,6 +9,7 @@ bytes and total time are capped. Whether the bytes are a picture is for ``images
 from __future__ import annotations
 
 import io
+import re
 import socket
 import ssl
 import threading
@@ -138,7 +139,7 @@ class ImageDownloader:
                 response.begin()
                 location = response.getheader("Location")
                 if response.status in _REDIRECTS and location:
-                    return location
+                    return _quoted(location)
                 _check_head(response, target.host)
                 return self._read_body(response)
 
@@ -185,6 +186,9 @@ class ImageDownloader:
         if response.length:
             msg = f"image_url: the download broke off, {response.length} bytes before its end"
             raise ImageDownloadFailed(msg)
+        if not body:
+            msg = "image_url: the server sent no bytes"
+            raise ImageDownloadFailed(msg)
         return bytes(body)
 
 
@@ -227,6 +231,12 @@ class _Wire(io.RawIOBase):
             msg = "image_url: the server sends more bytes than a picture may have"
             raise ImageTooLarge(msg)
         return count
+
+
+def _quoted(location: str) -> str:
+    """A redirect's URL with what browsers quote quoted: bytes beyond ASCII, and spaces."""
+    raw = location.strip().encode("latin-1")  # http.client decoded the header so
+    return re.sub(rb"[\x80-\xff ]", lambda byte: b"%%%02X" % ord(byte[0]), raw).decode("ascii")
 
 
 def _request(target: ImageTarget) -> bytes:

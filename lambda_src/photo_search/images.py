@@ -43,6 +43,9 @@ _DRAFT_OVERSAMPLING = 3
 # image: 50 megapixels took 768 MB, 25 megapixels 402 MB (measured, Pillow 13.0.0).
 _PIXEL_COST = {"WEBP": 2}
 
+# As JPEG has it. Pillow keeps a pointer to each row: a picture of 50 million rows took 1 GB.
+_MAX_SIDE_PX = 65_535
+
 # A scan of 14 bytes makes libjpeg pass over the whole picture, at some 3 ms a megapixel (measured):
 # 4 MB of them would take hours. A progressive photo has about 10 scans, a baseline one 1 to 4.
 _JPEG_SCAN = b"\xff\xda"
@@ -55,6 +58,8 @@ _BIG_TIFF = 43
 _TIFF_STRIPS = 65_536
 # libtiff holds a whole tile, however small the picture that is cut from it.
 _TIFF_TILE_PIXELS = 4096 * 4096
+
+_BAND_PIXELS = 1 << 20
 
 # Value of the EXIF tag -> what makes the picture upright (CIPA DC-008, tag 0x0112).
 _UPRIGHT_BY_ORIENTATION = {
@@ -111,7 +116,7 @@ def decode_image(
         data: The picture file.
         target_side_px: Short side that the image will be resized to. A large JPEG is then decoded
             at 1/2, 1/4 or 1/8, its short side at least three times this. None decodes every pixel.
-        limits: The most that is decoded; a WebP's pixels count twice.
+        limits: The most that is decoded; a WebP's pixels count twice. No side may be over 65,535.
         formats: Pillow's names of the formats to accept.
 
     Raises:
@@ -206,6 +211,9 @@ def _check_pixels(size: tuple[int, int], name: str, limits: ImageLimits) -> None
     if min(size) < 1:
         msg = f"the {name} picture is {width} x {height} pixels"
         raise UnsupportedImage(msg)
+    if max(size) > _MAX_SIDE_PX:
+        msg = f"the {name} picture is {width} x {height} pixels; a side's limit is {_MAX_SIDE_PX:,}"
+        raise ImageTooLarge(msg)
     limit = limits.pixels // _PIXEL_COST.get(name, 1)
     if width * height > limit:
         msg = f"the {name} picture is {width} x {height} pixels; the limit is {limit:,} in all"
@@ -261,9 +269,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = _to_8_bits(image)
     if not image.has_transparency_data:
         return _as_mode(image, "RGB")
-    translucent = _as_mode(image, "RGBA")
     on_white = Image.new("RGB", image.size, "white")
-    on_white.paste(translucent, mask=translucent)
+    # In bands: all of it as RGBA would be a third copy of a large picture.
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        band = _as_mode(image.crop(box), "RGBA")
+        on_white.paste(band, box, mask=band)
     return on_white
 
 

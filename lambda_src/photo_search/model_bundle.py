@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,7 @@ MANIFEST_NAME = "model.json"
 FORMAT = 1
 _REQUIRED_FILES = ("tokenizer.json", "text.onnx", "image.onnx")
 _HASH_CHUNK_BYTES = 1 << 20
+_MIN_CONTEXT_LENGTH = 3  # start, one token, end
 
 
 class ResizeRule(StrEnum):
@@ -134,11 +136,10 @@ class ModelBundle:
 
 
 def read_model_bundle(directory: Path) -> ModelBundle:
-    """Read a bundle and check the sha256 of every file in it.
+    """Read a bundle and check the sha256 of every file in it, and of the manifest itself.
 
     Raises:
-        ModelError: The manifest is missing or malformed, or a file is missing or altered; the
-            message names it.
+        ModelError: The manifest or a file is missing, malformed or altered; the message names it.
     """
     manifest_path = directory / MANIFEST_NAME
     try:
@@ -148,16 +149,36 @@ def read_model_bundle(directory: Path) -> ModelBundle:
         raise ModelError(msg) from error
     try:
         manifest = json.loads(manifest_bytes)
+        _check_manifest(manifest, manifest_path)
         _check_files(directory, manifest["files"])
         bundle = _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         msg = f"{manifest_path} is no manifest of format {FORMAT}: {error!r}"
         raise ModelError(msg) from error
-    for name, mean in (("text", bundle.text_mean), ("image", bundle.image_mean)):
-        if mean.shape != (bundle.dimension,):
-            msg = f"{manifest_path}: mean_embedding.{name} is not {bundle.dimension} numbers"
-            raise ModelError(msg)
+    except RecursionError as error:
+        msg = f"{manifest_path} is nested too deeply"
+        raise ModelError(msg) from error
+    if problem := _problem(bundle):
+        msg = f"{manifest_path}: {problem}"
+        raise ModelError(msg)
     return bundle
+
+
+def manifest_sha256(manifest: dict[str, Any]) -> str:
+    """What ``manifest_sha256`` must say: the sha256 of all other members.
+
+    They are hashed as JSON with sorted keys and no white space, so that the manifest may be
+    indented in any way.
+    """
+    members = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check_manifest(manifest: dict[str, Any], path: Path) -> None:
+    if manifest["manifest_sha256"] != manifest_sha256(manifest):
+        msg = f"{path} does not have the sha256 that it names; the bundle was altered"
+        raise ModelError(msg)
 
 
 def _check_files(directory: Path, files: dict[str, dict[str, Any]]) -> None:
@@ -224,6 +245,19 @@ def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBun
         text_mean=np.asarray(manifest["mean_embedding"]["text"], dtype=np.float32),
         image_mean=np.asarray(manifest["mean_embedding"]["image"], dtype=np.float32),
     )
+
+
+def _problem(bundle: ModelBundle) -> str | None:
+    """What is wrong with values that are well-formed; None where nothing is."""
+    image, text = bundle.image, bundle.text
+    if min(image.size, bundle.dimension) < 1 or text.context_length < _MIN_CONTEXT_LENGTH:
+        return "image.size, dimension or text.context_length is too small"
+    if not all(map(math.isfinite, image.mean + image.std)) or min(image.std) <= 0:
+        return "image.mean must be finite and image.std positive"
+    for name, mean in (("text", bundle.text_mean), ("image", bundle.image_mean)):
+        if mean.shape != (bundle.dimension,):
+            return f"mean_embedding.{name} is not {bundle.dimension} numbers"
+    return None
 
 
 def _three(values: list[float]) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -141,3 +142,8 @@ def _with_parameters(url: str, parameters: dict[str, str]) -> str:
 
 def _referral(url: str) -> str:
     return escape(_with_parameters(url, UNSPLASH_REFERRAL))
+
+
+def name_key(name: str) -> str:
+    """What two spellings of a name share: case, outer blanks and composition of accents aside."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()

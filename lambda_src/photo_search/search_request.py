@@ -84,6 +84,9 @@ def check_request(request: SearchRequest) -> None:
     if request.mode is Mode.KEYWORD and parts != {Part.TEXT}:
         msg = "mode keyword takes text alone"
         raise InvalidQuery(msg)
+    if request.mode is Mode.KEYWORD and request.min_cosine is not None:
+        msg = "min_cosine means nothing in mode keyword, which compares no embeddings"
+        raise InvalidQuery(msg)
     if request.text is not None:
         _check_text(request.text)
     _check_weights(request.weights, parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ ALLOW_HTTP_IMAGE_URL_ENV = "ALLOW_HTTP_IMAGE_URL"
 ENCODER_THREADS_ENV = "ENCODER_THREADS"
 CORS_ALLOW_ORIGIN_ENV = "CORS_ALLOW_ORIGIN"
 
+MAX_THREADS = 1024
 TOWERS = ("text", "image")
+_ORIGIN = re.compile(r"https?://[^\s/,?#]+")
 _TRUE_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -47,7 +50,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: A value is malformed; the message names the variable and what it may be.
     """
-    given = {name: value for name, value in (environ or os.environ).items() if value}  # noqa: TID251 - here
+    given = {
+        name: value
+        for name, value in (os.environ if environ is None else environ).items()  # noqa: TID251
+        if value
+    }
     defaults = Settings()
     return Settings(
         model_dir=Path(given.get(MODEL_DIR_ENV, defaults.model_dir)),
@@ -58,7 +65,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             given, ALLOW_HTTP_IMAGE_URL_ENV, default=defaults.allow_http_image_url
         ),
         encoder_threads=_read_count(given, ENCODER_THREADS_ENV, default=defaults.encoder_threads),
-        cors_allow_origin=given.get(CORS_ALLOW_ORIGIN_ENV, defaults.cors_allow_origin),
+        cors_allow_origin=_read_origin(given, defaults.cors_allow_origin),
     )
 
 
@@ -76,10 +83,22 @@ def _read_count(given: Mapping[str, str], name: str, *, default: int) -> int:
     value = given.get(name)
     if value is None:
         return default
-    if not value.isdecimal():
-        msg = f"{name} is {value!r}; it must be a whole number, 0 or more"
+    # Its length first: int() refuses a number of thousands of digits with an error of its own.
+    if not value.isdecimal() or len(value) > len(str(MAX_THREADS)) or int(value) > MAX_THREADS:
+        msg = f"{name} is {value[:20]!r}; it must be a whole number from 0 to {MAX_THREADS}"
         raise SettingsError(msg)
     return int(value)
+
+
+def _read_origin(given: Mapping[str, str], default: str) -> str:
+    origin = given.get(CORS_ALLOW_ORIGIN_ENV, default)
+    if origin not in ("", "*") and not _ORIGIN.fullmatch(origin):
+        msg = (
+            f"{CORS_ALLOW_ORIGIN_ENV} is {origin!r}; it may be one origin such as "
+            "https://photos.example, without a path, or *"
+        )
+        raise SettingsError(msg)
+    return origin
 
 
 def _read_towers(value: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from http_api.multipart import FormPart, parse_multipart
@@ -11,7 +11,7 @@ TYPE = 'multipart/form-data; boundary="b b"'
 
 
 def body(*lines):
-    return "\r\n".join(lines).encode()
+    return "\r\n".join(lines).encode(errors="replace")
 
 
 def test_a_form_is_split_into_its_fields():
@@ -64,6 +64,34 @@ def test_an_extended_file_name_makes_a_file():
 def test_a_damaged_form_is_refused(form):
     with pytest.raises(InvalidQuery):
         parse_multipart(form, TYPE)
+
+
+def test_fields_that_nothing_was_put_into_are_left_out():
+    form = body(
+        "--b b",
+        'Content-Disposition: form-data; name="text"',
+        "",
+        "",
+        "--b b",
+        'Content-Disposition: form-data; name="image"; filename=""',
+        "Content-Type: application/octet-stream",
+        "",
+        "",
+        "--b b--",
+    )
+
+    assert parse_multipart(form, TYPE) == []
+
+
+@given(st.text(st.one_of(st.sampled_from("name*0=;'\"% boundary"), st.characters()), max_size=40))
+@example("; name*=;name*0")
+def test_any_header_gives_fields_or_a_refusal(parameters):
+    form = body("--b b", f"Content-Disposition: form-data{parameters}", "", "x", "--b b--")
+    for content_type in (TYPE, f"multipart/form-data{parameters}"):
+        try:
+            parse_multipart(form, content_type)
+        except InvalidQuery:
+            continue
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))

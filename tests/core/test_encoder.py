@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
+from photo_search import encoder as encoder_module
+from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
 from photo_search.errors import InvalidQuery, ModelError
 from photo_search.model_bundle import read_model_bundle
@@ -40,6 +45,62 @@ def test_a_batch_gives_what_its_rows_give_alone(encoder):
     together = encoder.encode_image(pixel_values)
     apart = np.concatenate([encoder.encode_image(row[np.newaxis]) for row in pixel_values])
     np.testing.assert_allclose(together, apart, atol=1e-6)
+
+
+def test_a_batch_of_the_demo_model_gives_nearly_what_its_rows_give_alone(demo_bundle):
+    encoder = Encoder(demo_bundle, threads=1)
+    texts = ["red balloon", "a house in the snow at night", "two blue kites over the sea"]
+    size = demo_bundle.image.size
+    pixel_values = np.random.default_rng(0).normal(size=(3, 3, size, size)).astype(np.float32)
+
+    # An int8 graph chooses one scale of activations for the whole batch.
+    for together, apart in (
+        (encoder.encode_text(texts).embedding, [encoder.encode_text([t]).embedding for t in texts]),
+        (
+            encoder.encode_image(pixel_values),
+            [encoder.encode_image(row[np.newaxis]) for row in pixel_values],
+        ),
+    ):
+        assert np.min(np.sum(together * np.concatenate(apart), axis=1)) > 0.999
+
+
+def test_no_rows_give_no_rows(encoder):
+    assert encoder.encode_text([]).embedding.shape == (0, DIMENSION)
+    assert encoder.encode_image(np.empty((0, 3, SIZE, SIZE), np.float32)).shape == (0, DIMENSION)
+    assert encoder.loaded_towers == ()
+
+
+def test_pixels_of_the_wrong_shape_are_a_model_error_that_names_it(encoder):
+    with pytest.raises(ModelError, match=r"\(1, 3, 7, 7\)"):
+        encoder.encode_image(np.zeros((1, 3, 7, 7), np.float32))
+
+
+def test_threads_that_ask_at_once_load_each_tower_once(tiny_bundle, monkeypatch):
+    loaded = []
+    load = encoder_module._load
+
+    def slow_load(path, *, threads):
+        loaded.append(path.name)
+        time.sleep(0.05)
+        return load(path, threads=threads)
+
+    monkeypatch.setattr(encoder_module, "_load", slow_load)
+    encoder = Encoder(tiny_bundle)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(encoder.warm_up, ("text", "image"))
+
+    assert sorted(loaded) == ["image.onnx", "text.onnx"]
+
+
+@pytest.mark.parametrize(("threads", "used"), [(3, 3), (0, usable_cpus())])
+def test_sessions_get_the_threads_that_were_asked_for(tiny_bundle, threads, used):
+    encoder = Encoder(tiny_bundle, threads=threads)
+    encoder.warm_up(("text", "image"))
+
+    for session in (encoder._text, encoder._image):
+        assert session is not None
+        assert session.get_session_options().intra_op_num_threads == used
 
 
 def test_a_text_query_never_loads_the_image_tower(encoder):

@@ -103,6 +103,25 @@ def test_bomb_of_the_issue_is_refused_within_a_second_and_without_memory():
     assert peak_bytes() - before_bytes < 20_000 * 1024
 
 
+def test_a_side_longer_than_jpeg_knows_is_refused():
+    for size in ((65_536, 1), (1, 65_536)):
+        data = encode(Image.new("L", size), "PNG")
+        with pytest.raises(ImageTooLarge, match="65,535"):
+            decode_image(data)
+
+
+def test_a_large_translucent_picture_takes_little_more_than_twice_its_pixels():
+    size = (5000, 4000)
+    data = encode(Image.new("LA", size, (90, 128)), "PNG")
+    before_bytes = reset_peak()
+
+    image = decode_image(data).image
+
+    assert image.getpixel((2500, 3999)) == image.getpixel((0, 0)) == (172, 172, 172)
+    # Pillow holds grey with alpha, and RGB, in four bytes a pixel.
+    assert peak_bytes() - before_bytes < 2.5 * 4 * size[0] * size[1]
+
+
 def test_pictures_that_pillow_warns_of_decode_within_our_limits():
     # 90 megapixels: past Pillow's own limit, within that of ingest.
     data = encode(Image.new("1", (10_000, 9_000)), "PNG")

@@ -180,6 +180,38 @@ def test_a_fourth_redirect_is_not_followed():
     assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        ("/café.jpg", "/caf%C3%A9.jpg"),
+        ("  /my picture.jpg", "/my%20picture.jpg"),
+        ("/a%20b.jpg?x=%C3%A9", "/a%20b.jpg?x=%C3%A9"),
+    ],
+)
+def test_a_redirect_is_quoted_as_browsers_do_it(location, asked):
+    with RawServer(redirects_to(location)) as server:
+        assert _downloader(server).download(URL) == JPEG
+
+    assert server.requests[1].split(" ")[1] == asked
+
+
+def test_an_empty_answer_is_no_picture():
+    with (
+        RawServer(sends(response(b""))) as server,
+        pytest.raises(ImageDownloadFailed, match="no bytes"),
+    ):
+        _downloader(server).download(URL)
+
+
+def test_the_default_policy_bounds_bytes_time_and_redirects():
+    policy = DownloadPolicy()
+
+    assert policy.size_bytes == 4 * 1024 * 1024
+    assert policy.deadline_s <= 10
+    assert policy.redirects == 3
+    assert dict(policy.ports) == {"https": 443}
+
+
 def test_a_redirect_loop_ends():
     with (
         RawServer(redirects_to(*["/a.jpg"] * 50)) as server,

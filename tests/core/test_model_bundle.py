@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ResizeRule, read_model_bundle
-from tests.tiny_bundle import DIMENSION, write_tiny_bundle
+from tests.tiny_bundle import DIMENSION, write_manifest, write_tiny_bundle
 
 FILES = ("tokenizer.json", "text.onnx", "image.onnx")
 
@@ -18,8 +19,8 @@ def directory(tmp_path: Path) -> Path:
 
 
 def change_manifest(directory: Path, **changes) -> None:
-    path = directory / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    manifest = json.loads((directory / "model.json").read_text())
+    write_manifest(directory, manifest | changes)
 
 
 def test_a_whole_bundle_is_read(directory):
@@ -40,6 +41,19 @@ def test_one_changed_byte_is_an_error_that_names_the_file(directory, name):
 
     with pytest.raises(ModelError, match=f"{name}.*altered"):
         read_model_bundle(directory)
+
+
+def test_any_changed_bit_of_the_manifest_is_an_error_that_names_it(directory):
+    path = directory / "model.json"
+    data = path.read_bytes()
+    for position in range(len(data)):
+        for bit in (0, 1, 5):
+            changed = bytearray(data)
+            changed[position] ^= 1 << bit
+            path.write_bytes(changed)
+
+            with pytest.raises(ModelError, match=r"model\.json|bundle"):
+                read_model_bundle(directory)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -65,6 +79,11 @@ def test_a_directory_without_manifest_is_an_error_that_names_it(tmp_path):
         {"files": {}},
         {"files": []},
         {"mean_embedding": {"text": [0.0], "image": [0.0]}},
+        {"dimension": 0},
+        {"dimension": float("inf")},
+        {"image": {"size": 0, "resize": "squash", "mean": [0, 0, 0], "std": [1, 1, 1]}},
+        {"image": {"size": 16, "resize": "squash", "mean": [0, 0, 0], "std": [1, 0, 1]}},
+        {"image": {"size": 16, "resize": "squash", "mean": [math.nan, 0, 0], "std": [1, 1, 1]}},
     ],
 )
 def test_a_manifest_this_version_does_not_understand_is_refused(directory, changes):

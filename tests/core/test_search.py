@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from PIL import Image
 
 from photo_search.encoder import Encoder
 from photo_search.errors import ImageUrlRefused, InvalidQuery, PhotoNotFound
-from photo_search.index import EmbeddedPhoto, Filters
+from photo_search.images import decode_image
+from photo_search.index import EmbeddedPhoto, Filters, create_index
 from photo_search.photo import Orientation, Photo
+from photo_search.preprocess import preprocess
 from photo_search.search import PhotoSearch, open_photo_search
 from photo_search.search_request import MAX_TEXT_CHARACTERS, Mode, Part, SearchRequest
 from photo_search.settings import Settings
@@ -163,6 +166,7 @@ def test_a_cut_text_is_reported(search):
         (SearchRequest(text="red", weights={Part.TEXT: math.nan}), "weights.text"),
         (SearchRequest(text="red", weights={Part.IMAGE: 1.0}), "image"),
         (SearchRequest(photo_id="red", mode=Mode.KEYWORD), "keyword"),
+        (SearchRequest(text="red", mode=Mode.KEYWORD, min_cosine=0.5), "min_cosine"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_with_its_reason(search, request_, names):
@@ -193,9 +197,30 @@ def test_opposite_parts_of_equal_weight_are_refused_not_answered_at_random(searc
         search.search(request)
 
 
-def test_a_ready_search_is_composed_from_settings(tmp_path, tiny_bundle, tiny_bundle_dir, search):
-    from photo_search.index import create_index
+def test_opposite_parts_are_refused_with_the_demo_model_s_rounding_too(demo_bundle):
+    index = MemoryIndex(demo_bundle.fingerprint, demo_bundle.dimension)
+    searching = PhotoSearch(Encoder(demo_bundle, threads=1), index)
+    size = demo_bundle.image.size
+    pictures = {name: picture(rgb, size=(size, size)) for name, rgb in COLOURS.items()}
+    prepared = [preprocess(decode_image(p).image, demo_bundle.image) for p in pictures.values()]
+    batch = searching.encoder.encode_image(np.stack(prepared))
+    index.upsert(
+        [EmbeddedPhoto(Photo(name, 1, 1), row) for name, row in zip(pictures, batch, strict=True)]
+    )
 
+    for name, data in pictures.items():
+        request = SearchRequest(image=data, photo_id=name, weights={Part.PHOTO_ID: -1.0})
+        with pytest.raises(InvalidQuery, match="cancel"):
+            searching.search(request)
+
+
+def test_one_part_may_have_any_weight(search):
+    light = search.search(SearchRequest(text="red", weights={Part.TEXT: 1e-3}))
+
+    assert found(light) == found(search.search(SearchRequest(text="red")))
+
+
+def test_a_ready_search_is_composed_from_settings(tmp_path, tiny_bundle, tiny_bundle_dir, search):
     url = f"sqlite:///{tmp_path}/photos.db"
     index = create_index(url, fingerprint=tiny_bundle.fingerprint, dimension=DIMENSION)
     index.upsert([search.index.get(name) for name in COLOURS])
@@ -208,3 +233,27 @@ def test_a_ready_search_is_composed_from_settings(tmp_path, tiny_bundle, tiny_bu
     stored = composed.index.get("red")
     assert stored is not None
     assert np.isclose(np.linalg.norm(stored.embedding), 1, atol=1e-3)
+
+
+@pytest.fixture
+def settings(tmp_path, tiny_bundle, tiny_bundle_dir):
+    url = f"sqlite:///{tmp_path}/photos.db"
+    create_index(url, fingerprint=tiny_bundle.fingerprint, dimension=DIMENSION).close()
+    return Settings(model_dir=tiny_bundle_dir, index_url=url)
+
+
+def test_plain_http_is_downloaded_from_only_where_settings_allow_it(settings):
+    request = SearchRequest(image_url="http://127.0.0.1/")
+
+    with pytest.raises(ImageUrlRefused, match=r"begin with https://$"):
+        open_photo_search(settings).search(request)
+    with pytest.raises(ImageUrlRefused, match="not public"):
+        open_photo_search(replace(settings, allow_http_image_url=True)).search(request)
+    with pytest.raises(ImageUrlRefused, match="switched off"):
+        open_photo_search(replace(settings, allow_image_url=False)).search(request)
+
+
+def test_the_encoder_gets_the_threads_of_the_settings(settings):
+    composed = open_photo_search(replace(settings, encoder_threads=5))
+
+    assert composed.encoder._threads == 5

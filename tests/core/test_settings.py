@@ -10,8 +10,12 @@ from photo_search.settings import Settings, read_settings
 from tests.conftest import REPOSITORY
 
 
-def test_nothing_given_is_the_defaults():
+def test_nothing_given_is_the_defaults(monkeypatch):
+    monkeypatch.setenv("MODEL_DIR", "/elsewhere")
+
     assert read_settings({"UNRELATED": "x"}) == Settings()
+    assert read_settings({}) == Settings()
+    assert read_settings().model_dir == Path("/elsewhere")
 
 
 def test_every_setting_is_read():
@@ -49,7 +53,12 @@ def test_an_empty_value_counts_as_not_given():
         ("ALLOW_HTTP_IMAGE_URL", "2"),
         ("ENCODER_THREADS", "-1"),
         ("ENCODER_THREADS", "two"),
+        ("ENCODER_THREADS", "1025"),
+        ("ENCODER_THREADS", "9" * 5000),
         ("PRELOAD", "text,sound"),
+        ("CORS_ALLOW_ORIGIN", "https://a.example,https://b.example"),
+        ("CORS_ALLOW_ORIGIN", "https://a.example/"),
+        ("CORS_ALLOW_ORIGIN", "a.example"),
     ],
 )
 def test_a_malformed_value_is_an_error_that_names_the_variable(name, value):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from ingest import command
 from ingest.command import exit_code, main
 from ingest.writer_lock import writer_lock
 from photo_search import errors
@@ -153,6 +154,25 @@ def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_index_that_cannot_be_made_gives_exit_code_2(shell):
+    write_pictures(shell.photos, 1)
+
+    done = shell.run("folder", shell.photos, "--index", f"sqlite:///{shell.photos}/000.jpg/p.db")
+
+    assert done.returncode == 2, done.stderr
+    assert "cannot be made" in done.stderr
+
+
+def test_an_error_of_ours_is_printed_whole_and_is_not_taken_for_skipped_photos(monkeypatch, capsys):
+    def fail(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(command.VERBS, "search", fail)
+
+    assert main(["search", "red"]) == command.OUR_ERROR == 70
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_malformed_setting_gives_exit_code_2(shell):

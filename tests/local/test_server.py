@@ -81,6 +81,17 @@ def test_the_api_s_paths_reach_the_handler(client, path, status):
     assert "json" in answer.headers["content-type"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("GET", "/search/", 404), ("POST", "/", 405)],
+)
+def test_a_path_that_is_not_there_gets_a_problem_document(client, method, path, status):
+    answer = client.ask(method, path)
+
+    assert answer.status == answer.json["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_another_method_gets_the_handler_s_405(client):
     answer = client.ask("DELETE", "/search")
 

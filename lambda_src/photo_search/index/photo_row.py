@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from photo_search.index.protocol import Filters
-from photo_search.photo import Colour, Photo, Source
+from photo_search.photo import Colour, Photo, Source, name_key
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -88,9 +88,9 @@ def row_from_photo(photo: Photo, *, slot: int) -> Row:
         json.dumps(photo.colours),
         photo.blur_hash,
         photo.orientation.value,
-        photo.photographer.casefold(),
-        photo.photographer_username.casefold(),
-        photo.country.casefold(),
+        name_key(photo.photographer),
+        name_key(photo.photographer_username),
+        name_key(photo.country),
         _microseconds(photo.taken_at) if photo.taken_at else None,
     )
     for value in row:
@@ -140,10 +140,10 @@ def conditions(filters: Filters) -> tuple[str, list[Value]]:
     if filters.orientation is not None:
         parts.append(("orientation = ?", [filters.orientation.value]))
     if filters.photographer is not None:
-        name = storable(filters.photographer.casefold())
+        name = storable(name_key(filters.photographer))
         parts.append(("(photographer_key = ? OR username_key = ?)", [name, name]))
     if filters.country is not None:
-        parts.append(("country_key = ?", [storable(filters.country.casefold())]))
+        parts.append(("country_key = ?", [storable(name_key(filters.country))]))
     if filters.colour is not None:
         colour = filters.colour.value
         parts.append(("slot IN (SELECT slot FROM photo_colours WHERE colour = ?)", [colour]))

@@ -19,7 +19,7 @@ from photo_search.index.embedding_blocks import EmbeddingBlocks
 from photo_search.index.protocol import WINDOW, EmbeddedPhoto, Hit, HitPage, KnnQuery, TextQuery
 from photo_search.index.ranking import ranked_page
 from photo_search.index.sqlite_blocks import BlockWriter, load_blocks, read_embedding
-from photo_search.index.sqlite_file import BUSY_TIMEOUT_S, Damaged, SqliteFile
+from photo_search.index.sqlite_file import BUSY_TIMEOUT_S, Damaged, SqliteFile, settle_log
 from photo_search.index.sqlite_photos import (
     insert_photo,
     photo_ids_after,
@@ -83,7 +83,11 @@ class SqliteIndex:
             PhotoIndexError: The index there has another dimension, or is unusable.
             DiskFull: There is no room for a new file.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"the index {path} cannot be made: {error}"
+            raise PhotoIndexError(msg) from error
         file = SqliteFile(path, writable=True, busy_timeout_s=busy_timeout_s)
         with file.writing() as connection:
             create_tables(connection, Facts(fingerprint, dimension))
@@ -213,12 +217,14 @@ class SqliteIndex:
 
         Raises:
             DiskFull: There is no room; what was at ``path`` is as before.
+            IndexUnavailable: A process has the file at ``path`` open with a log of its own.
             PhotoIndexError: The copy failed.
         """
         partial = path.with_name(f"{path.name}.partial")
         partial.unlink(missing_ok=True)
         try:
             self._file.copy_to(partial)
+            settle_log(path)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

@@ -21,11 +21,10 @@ from photo_search.index.sqlite_file import Damaged
 from photo_search.index.sqlite_schema import read_centre, read_revision
 
 _LIVE_BYTES = BLOCK_ROWS // 8
-# The centre is taken anew whenever the collection has doubled: in all, each bit is packed about
-# twice. Below the first figure every search compares all rows
-# in float anyway.
-_FIRST_CENTRED_COUNT = 1024
-_CENTRE_GROWTH = 2
+# The centre is taken anew after as many changes as there were photos: while a collection grows,
+# each bit is packed about twice in all, and one whose photos were replaced gets their centre. Below
+# this many photos every search compares all rows in float anyway.
+_CENTRE_LASTS_AT_LEAST = 1024
 
 
 def load_blocks(
@@ -83,7 +82,8 @@ class BlockWriter:
         """Read which slots are taken."""
         self._connection = connection
         self._dimension = dimension
-        self._centre, self._centred_count = read_centre(connection)
+        self._centre, self._centre_lasts = read_centre(connection)
+        self._changes = 0
         rows = connection.execute("SELECT block_id, live FROM blocks ORDER BY block_id")
         self._live = [_live(live, block_id).copy() for block_id, live in rows]
         self._touched: set[int] = set()
@@ -107,6 +107,7 @@ class BlockWriter:
             block_id, row = divmod(slot, BLOCK_ROWS)
             self._live[block_id][row] = False
             self._touched.add(block_id)
+            self._changes += 2  # it moves the mean, and leaves fewer that hold it
 
     def write(self, slots: Sequence[int], embeddings: Float16Array) -> None:
         """Store ``embeddings`` ``(B, D)`` and their sign bits in slots taken before."""
@@ -114,6 +115,7 @@ class BlockWriter:
         sorted_slots = np.array(slots, np.int64)[order]
         embeddings = embeddings[order]
         sign_bits = pack_sign_bits(embeddings, self._centre)
+        self._changes += len(slots)
         for start, end in _runs(sorted_slots):
             block_id, row = divmod(int(sorted_slots[start]), BLOCK_ROWS)
             self._touched.add(block_id)
@@ -122,9 +124,9 @@ class BlockWriter:
 
     def finish(self) -> None:
         """Record what changed under a new revision."""
-        count = sum(int(live.sum()) for live in self._live)
-        if count >= max(_FIRST_CENTRED_COUNT, _CENTRE_GROWTH * self._centred_count):
-            self._recentre(count)
+        lasts = self._centre_lasts - self._changes
+        if lasts <= 0:
+            lasts = self._recentre()
         revision = read_revision(self._connection) + 1
         self._connection.executemany(
             "UPDATE blocks SET revision = ?, live = ? WHERE block_id = ?",
@@ -133,7 +135,10 @@ class BlockWriter:
                 for block_id in self._touched
             ],
         )
-        self._connection.execute("UPDATE facts SET revision = ?", (revision,))
+        self._connection.execute(
+            "UPDATE facts SET revision = ?, centre = ?, centre_lasts = ?",
+            (revision, self._centre.tobytes(), lasts),
+        )
 
     def _take_new_block(self, count: int) -> list[int]:
         block_id, count = len(self._live), min(count, BLOCK_ROWS)
@@ -159,7 +164,11 @@ class BlockWriter:
             blob.seek(row * row_size)
             blob.write(data)
 
-    def _recentre(self, count: int) -> None:
+    def _recentre(self) -> int:
+        """Take the centre anew; returns how many changes it lasts."""
+        count = sum(int(live.sum()) for live in self._live)
+        if count < _CENTRE_LASTS_AT_LEAST:
+            return _CENTRE_LASTS_AT_LEAST - count
         total = np.zeros(self._dimension, np.float64)
         for block_id, embeddings in self._each_block():
             total += embeddings[self._live[block_id]].sum(axis=0, dtype=np.float64)
@@ -168,9 +177,7 @@ class BlockWriter:
             packed = pack_sign_bits(embeddings, self._centre)
             self._write_rows("sign_bits", block_id, 0, packed.tobytes())
             self._touched.add(block_id)
-        self._connection.execute(
-            "UPDATE facts SET centre = ?, centred_count = ?", (self._centre.tobytes(), count)
-        )
+        return count
 
     def _each_block(self) -> Iterator[tuple[int, Float16Array]]:
         for block_id in range(len(self._live)):

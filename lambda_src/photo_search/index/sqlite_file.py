@@ -176,6 +176,23 @@ class SqliteFile:
         return connection
 
 
+def settle_log(path: Path) -> None:
+    """Fold the log beside a file into it, so that it does not fall to a file put in its place.
+
+    Raises:
+        IndexUnavailable: Another process has the file open, so that the log stays.
+        PhotoIndexError: What else SQLite said, by kind.
+    """
+    log = Path(f"{path}-wal")
+    if not log.exists():
+        return
+    with translated_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as last:
+        last.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if log.exists():
+        msg = f"the index {path} is open in another process and cannot be replaced"
+        raise IndexUnavailable(msg)
+
+
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
     """Raise SQLite's errors, and Damaged, as PhotoIndexErrors that name the file."""

@@ -12,21 +12,22 @@ from photo_search.arrays import Float32Array
 from photo_search.errors import FingerprintMismatch, IndexCorrupt, IndexNotFound, PhotoIndexError
 from photo_search.index.photo_row import PHOTO_TABLE
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x70687378  # "phsx": tells the file from another program's
 
 _TEXT_COLUMNS = "description, keywords, place, city, country, photographer"
 _STATEMENTS = (
     f"PRAGMA application_id={_APPLICATION_ID}",
     f"PRAGMA user_version={SCHEMA_VERSION}",
-    # One row. `revision` grows with every batch; `centre` was taken of `centred_count` photos.
+    # One row. `revision` grows with every batch; `centre` is taken anew when `centre_lasts` more
+    # photos were stored, replaced or taken out.
     """
     CREATE TABLE facts(
         fingerprint TEXT NOT NULL,
         dimension INTEGER NOT NULL,
         revision INTEGER NOT NULL,
         centre BLOB NOT NULL,
-        centred_count INTEGER NOT NULL
+        centre_lasts INTEGER NOT NULL
     )
     """,
     PHOTO_TABLE,
@@ -143,9 +144,9 @@ def read_revision(connection: sqlite3.Connection) -> int:
 
 
 def read_centre(connection: sqlite3.Connection) -> tuple[Float32Array, int]:
-    """The centre ``(D,)`` that sign bits are packed with, and how many photos it was taken of."""
-    centre, count = connection.execute("SELECT centre, centred_count FROM facts").fetchone()
-    return np.frombuffer(centre, "<f4"), int(count)
+    """The centre ``(D,)`` that sign bits are packed with, and after how many changes it ages."""
+    centre, lasts = connection.execute("SELECT centre, centre_lasts FROM facts").fetchone()
+    return np.frombuffer(centre, "<f4"), int(lasts)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -20,7 +20,7 @@ from photo_search.index.protocol import (
     KnnQuery,
     TextQuery,
 )
-from photo_search.photo import Photo
+from photo_search.photo import Photo, name_key
 
 
 class MemoryIndex:
@@ -85,11 +85,11 @@ def _page(found: list[Hit], offset: int, k: int) -> HitPage:
 
 
 def _matches(photo: Photo, filters: Filters) -> bool:
-    names = (photo.photographer.casefold(), photo.photographer_username.casefold())
+    names = (name_key(photo.photographer), name_key(photo.photographer_username))
     tests: list[tuple[object | None, Callable[[], bool]]] = [
         (filters.orientation, lambda: photo.orientation is filters.orientation),
-        (filters.photographer, lambda: (filters.photographer or "").casefold() in names),
-        (filters.country, lambda: photo.country.casefold() == (filters.country or "").casefold()),
+        (filters.photographer, lambda: name_key(filters.photographer or "") in names),
+        (filters.country, lambda: name_key(photo.country) == name_key(filters.country or "")),
         (filters.colour, lambda: filters.colour in photo.colours),
         (filters.taken_from, lambda: _is_before(filters.taken_from, photo.taken_at, equal=True)),
         (filters.taken_before, lambda: _is_before(photo.taken_at, filters.taken_before)),

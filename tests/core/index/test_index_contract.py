@@ -165,6 +165,7 @@ def test_hits_below_the_least_cosine_are_left_out(index: PhotoIndex) -> None:
         (Filters(orientation=Orientation.SQUARE), lambda n: n % 3 == 2),
         (Filters(photographer="CARL DÜRR"), lambda n: n % 2 == 1),
         (Filters(photographer="AnnB"), lambda n: n % 2 == 0),
+        (Filters(photographer=" Carl Du\u0308rr "), lambda n: n % 2 == 1),
         (Filters(photographer="Ann"), lambda _: False),
         (Filters(country="norway"), lambda n: n % 3 == 0),
         (Filters(colour=Colour.BLACK), lambda n: n % 12 in {0, 7}),
