@@ -9,8 +9,8 @@ PORT ?= 8000
 PHOTOS ?= build/demo/photos
 MODEL_DIR ?= models/demo
 DEMO_PHOTO_COUNT ?= 1200
-# Not every shell expands ~ behind an equals sign.
-PHOTOS_DIR := $(subst ~/,$(HOME)/,$(PHOTOS))
+# Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
+PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
 COLLECTION := build/$(if $(filter build/demo/photos,$(PHOTOS)),demo,own/$(firstword $(shell printf %s "$(PHOTOS_DIR)" | cksum)))
 MODEL_SUM = $(firstword $(shell cksum 2>/dev/null <"$(MODEL_DIR)/model.json"))
@@ -29,11 +29,14 @@ ifeq ($(PHOTOS),build/demo/photos)
 	@$(IMPORT_PATH) $(DEMO)/python -m models.world.collection $(PHOTOS) --count $(DEMO_PHOTO_COUNT)
 endif
 	@$(DEMO)/photo-search ingest folder "$(PHOTOS_DIR)" $(WORKPLACE) || [ $$? -eq 1 ]
+ifeq ($(PHOTOS),build/demo/photos)
+	@echo 'Three queries to try: "red balloon", "snowy mountains at night", "two tents in the desert"'
+endif
 	@$(DEMO)/photo-search serve $(WORKPLACE) --port $(PORT) --photos "$(PHOTOS_DIR)"
 
 .PHONY: clean
-clean: ## Remove everything that was generated, also the demo's photos and index
-	rm -rf build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove the demo's photos and index, and caches; keeps one's own indexes and bundles
+	rm -rf build/demo build/bench build/screenshot cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 ##@ Check it

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from photo_search.errors import DiskFull
+from photo_search.errors import DiskFull, SettingsError
 
 # EFBIG is what a limit on the size of files gives: to a job it is a full disk like the others.
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -29,6 +29,21 @@ def full_disk_named(path: Path) -> Iterator[None]:
             raise
         msg = f"no room to write {path} ({error.strerror}); free some space and run again"
         raise DiskFull(msg) from error
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory of our own, and those above it.
+
+    Raises:
+        DiskFull: There is no room.
+        SettingsError: It cannot be made or is none.
+    """
+    try:
+        with full_disk_named(path):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{path} cannot be used as a directory: {error.strerror}"
+        raise SettingsError(msg) from error
 
 
 @contextmanager

@@ -27,6 +27,7 @@ DONE, SOME_SKIPPED, WRONG_INPUT, OUR_ERROR, RETRY = 0, 1, 2, 70, 75
 DEFAULT_WORK_DIR = Path("build/ingest")
 DEFAULT_THUMBNAILS_DIR = Path("build/thumbs")
 DEFAULT_PORT = 8000
+_LAST_PORT = 65_535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,11 +135,18 @@ def _serve(arguments: Namespace, settings: Settings) -> int:
 
     return run(
         settings=settings,
-        photos_root=arguments.photos or photos_root(arguments.work),
+        photos_root=_existing(arguments.photos) or photos_root(arguments.work),
         thumbs_dir=arguments.thumbs,
         host=arguments.host,
         port=arguments.port,
     )
+
+
+def _existing(directory: Path | None) -> Path | None:
+    if directory is not None and not directory.is_dir():
+        msg = f"--photos {directory} is no directory"
+        raise SettingsError(msg)
+    return directory
 
 
 VERBS: dict[str, Callable[[Namespace, Settings], int]] = {
@@ -196,7 +204,7 @@ def _parser() -> ArgumentParser:
 
     serve = verbs.add_parser("serve", help="serve the page and the API on this machine")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=int, default=DEFAULT_PORT, metavar="N", help="0: any")
+    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help="0: any")
     serve.add_argument(
         "--photos", type=Path, metavar="DIR", help="the originals (default: what was ingested)"
     )
@@ -219,6 +227,14 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         msg = f"{text} is less than 1"
+        raise ValueError(msg)
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _LAST_PORT:
+        msg = f"{text} is not from 0 to {_LAST_PORT}"
         raise ValueError(msg)
     return number
 

@@ -77,8 +77,9 @@ def download(
     url: str,
     limits: DownloadLimits,
     *,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
     jitter: Callable[[], float] = random.random,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> bytes:
     """Download one picture.
 
@@ -87,15 +88,17 @@ def download(
         limits: How long and how often to try.
         sleep: Waits between tries.
         jitter: Gives numbers in [0, 1) that spread the tries of many downloads.
+        is_stopped: Whether the job has ended meanwhile; then a download is given up.
 
     Raises:
         DownloadFailed: The picture did not come; its reason is the last try's.
     """
     for failed_tries in range(limits.tries):
         try:
-            return _try(url, limits)
+            return _try(url, limits, is_stopped)
         except DownloadFailed as failure:
-            if failure.reason not in TRANSIENT or failed_tries + 1 == limits.tries:
+            last = failed_tries + 1 == limits.tries
+            if failure.reason not in TRANSIENT or last or is_stopped():
                 raise
             # Half to all of the doubled pause, so that many downloads do not come back at once.
             pause_s = limits.first_pause_s * 2**failed_tries * (1 + jitter()) / 2
@@ -104,7 +107,7 @@ def download(
     raise ValueError(msg)
 
 
-def _try(url: str, limits: DownloadLimits) -> bytes:
+def _try(url: str, limits: DownloadLimits, is_stopped: Callable[[], bool]) -> bytes:
     deadline_s = time.monotonic() + limits.deadline_s
     try:
         parts = urlsplit(url)
@@ -113,7 +116,7 @@ def _try(url: str, limits: DownloadLimits) -> bytes:
         request = urllib.request.Request(url, headers={"User-Agent": _USER_AGENT})  # noqa: S310 - checked above
         with urllib.request.urlopen(request, timeout=limits.timeout_s) as response:  # noqa: S310 - checked above
             _check_type(url, response.headers.get_content_type())
-            return _read(url, response, limits, deadline_s=deadline_s)
+            return _read(url, response, limits, is_stopped, deadline_s=deadline_s)
     except urllib.error.HTTPError as error:
         with error:
             raise _failure_of_status(url, error) from error
@@ -137,7 +140,12 @@ def _check_type(url: str, content_type: str) -> None:
 
 
 def _read(
-    url: str, response: http.client.HTTPResponse, limits: DownloadLimits, *, deadline_s: float
+    url: str,
+    response: http.client.HTTPResponse,
+    limits: DownloadLimits,
+    is_stopped: Callable[[], bool],
+    *,
+    deadline_s: float,
 ) -> bytes:
     data = bytearray()
     while chunk := response.read1(_CHUNK_BYTES):
@@ -145,7 +153,7 @@ def _read(
         if len(data) > limits.size_bytes:
             detail = f"{url} has more than {limits.size_bytes} bytes"
             raise DownloadFailed(Reason.TOO_LARGE, detail)
-        if time.monotonic() > deadline_s:
+        if time.monotonic() > deadline_s or is_stopped():
             raise DownloadFailed(Reason.TIMED_OUT, f"{url} took over {limits.deadline_s} s")
     # read1 does not notice a body that ends early; length counts what is still owed.
     if response.length:

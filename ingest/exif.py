@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+
+from ingest.moment import parse_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,7 @@ def _text(value: object) -> str:
 
 def _moment(written: object, offset: object) -> datetime | None:
     """Read ``2024:05:01 18:30:00``; EXIF times without an offset are taken for UTC."""
-    try:
-        moment = datetime.fromisoformat(
-            _text(written).replace(":", "-", 2).replace(" ", "T", 1) + _text(offset)
-        )
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parse_moment(_text(written).replace(":", "-", 2).replace(" ", "T", 1) + _text(offset))
 
 
 def _camera(make: object, model: object) -> str:

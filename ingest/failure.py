@@ -14,6 +14,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     BLANK = "blank"
     WORKER_DIED = "worker_died"
+    REPEATED_ID = "repeated_id"
     NO_IMAGE_FILE = "no_image_file"
     BAD_URL = "bad_url"
     NOT_FOUND = "not_found"

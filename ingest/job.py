@@ -6,11 +6,12 @@ It may be stopped anywhere and run again.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.atomic_file import full_disk_named, remove_partial_files
+from ingest.atomic_file import make_directory, remove_partial_files
 from ingest.collection import claim
 from ingest.decode import DecodeSettings
 from ingest.download import DownloadLimits
@@ -70,8 +71,9 @@ def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) ->
 
     Raises:
         SourceInvalid: There are no photos, or the work directory holds another collection.
+        SettingsError: A directory to write to cannot be used.
         IndexUnavailable: Another ingest is at work.
-        TooManyFailures: Most photos fail.
+        TooManyFailures: Most photos fail; the others are in the index as far as the run came.
         DiskFull: There is no room; what is written is whole, and the next run goes on.
         PhotoSearchError: The model or the index cannot do its part.
     """
@@ -82,14 +84,17 @@ def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) ->
         build=encoder.bundle.build,
     )
     start_s = time.perf_counter()
-    with full_disk_named(options.work_dir):
-        options.work_dir.mkdir(parents=True, exist_ok=True)
+    make_directory(options.work_dir)
     with writer_lock(options.work_dir):
         remove_partial_files(options.work_dir)
+        with report.timed("list"):
+            listing = source.list_photos()
+        # Not before it is known that there are photos: a mistyped directory must claim nothing.
         claim(options.work_dir, source.identity)
         try:
-            _Run(source, encoder, options, report).run()
+            _Run(source, encoder, options, report).run(listing)
             report.finished = True
+            report.judge()
         finally:
             report.seconds["total"] = time.perf_counter() - start_s
             report.write(options.work_dir / "report.json")
@@ -113,14 +118,12 @@ class _Run:
         self._rows: list[ShardRow] = []
         self._shard_start_s = 0.0
 
-    def run(self) -> None:
+    def run(self, listing: Listing) -> None:
         report, bundle, url = self._report, self._encoder.bundle, self._options.index_url
-        with report.timed("list"):
-            listing = self._source.list_photos()
         report.add_listing(listing)
         if self._source.writes_thumbnails:
             self._thumbnails_dir = self._options.thumbnails_dir
-            self._thumbnails_dir.mkdir(parents=True, exist_ok=True)
+            make_directory(self._thumbnails_dir)
             remove_partial_files(self._thumbnails_dir)
         with closing(
             create_index(url, fingerprint=bundle.fingerprint, dimension=bundle.dimension)
@@ -128,14 +131,15 @@ class _Run:
             loader = Loader(self._shards, index, marks=self._marks, url=url)
             with report.timed("index"):
                 loader.catch_up()
-            with progress_bar(len(listing.photos), quiet=self._options.quiet) as progress:
-                self._ingest(listing, loader, progress)
+            todo = [photo for photo in listing.photos if not self._is_done(photo)]
+            report.unchanged = len(listing.photos) - len(todo)
+            with progress_bar(
+                len(listing.photos), done=report.unchanged, quiet=self._options.quiet
+            ) as progress:
+                self._ingest(todo, loader, progress)
             self._forget(listing, loader)
 
-    def _ingest(self, listing: Listing, loader: Loader, progress: Progress) -> None:
-        todo = [photo for photo in listing.photos if not self._is_done(photo)]
-        self._report.unchanged = len(listing.photos) - len(todo)
-        progress.update(self._report.unchanged)
+    def _ingest(self, todo: Sequence[SourcePhoto], loader: Loader, progress: Progress) -> None:
         pipeline = Pipeline(
             self._encoder,
             DecodeSettings(self._encoder.bundle.image, self._thumbnails_dir),

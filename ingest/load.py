@@ -64,10 +64,10 @@ class Loader:
     def _read_marks(self) -> dict[str, int]:
         try:
             marks = json.loads(self._marks.read_text())
-        except (FileNotFoundError, ValueError):
+            return {str(url): int(number) for url, number in marks.items()}
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
             # Without marks everything is stored again, which costs time and nothing else.
             return {}
-        return {str(url): int(number) for url, number in marks.items()}
 
     def _mark(self) -> None:
         marks = self._read_marks() | {self._url: self._shards.last_shard}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -91,8 +93,8 @@ class Pipeline:
         self, photos: Sequence[SourcePhoto], leave_out: Callable[[Failure], None]
     ) -> Iterator[DecodedPhoto | Failure]:
         task = partial(decode, settings=self._settings)
-        with ThreadPoolExecutor(_DOWNLOADS) as threads:
-            jobs = self._jobs(photos, threads, leave_out)
+        with _downloads() as (threads, stopped):
+            jobs = self._jobs(photos, threads, stopped, leave_out)
             if self._workers == 1 or len(photos) <= _FEW_PHOTOS:
                 yield from map(task, jobs)
                 return
@@ -107,6 +109,7 @@ class Pipeline:
         self,
         photos: Sequence[SourcePhoto],
         threads: ThreadPoolExecutor,
+        stopped: threading.Event,
         leave_out: Callable[[Failure], None],
     ) -> Iterator[DecodeJob]:
         """Fetch what is not on this machine; files are left to the workers to read."""
@@ -115,7 +118,10 @@ class Pipeline:
             if photo.file is not None:
                 return DecodeJob(photo)
             try:
-                return DecodeJob(photo, download(photo.url, self._limits))
+                data = download(
+                    photo.url, self._limits, sleep=stopped.wait, is_stopped=stopped.is_set
+                )
+                return DecodeJob(photo, data)
             except DownloadFailed as error:
                 return photo.failure(error.reason, str(error))
 
@@ -137,6 +143,18 @@ class Pipeline:
             ShardRow(EmbeddedPhoto(decoded.photo, embedding), decoded.version)
             for decoded, embedding in zip(batch, embeddings, strict=True)
         ]
+
+
+@contextmanager
+def _downloads() -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+    """Threads for downloads, which are given up and not waited for when the block ends early."""
+    stopped = threading.Event()
+    threads = ThreadPoolExecutor(_DOWNLOADS)
+    try:
+        yield threads, stopped
+    finally:
+        stopped.set()
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _killed_a_worker(job: DecodeJob) -> Failure:

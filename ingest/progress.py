@@ -21,12 +21,15 @@ class _Silent:
 
 
 @contextmanager
-def progress_bar(total: int, *, quiet: bool) -> Iterator[Progress]:
-    """Show a bar for ``total`` photos; nothing when asked to be quiet or without a terminal."""
+def progress_bar(total: int, *, done: int, quiet: bool) -> Iterator[Progress]:
+    """Show a bar for ``total`` photos; nothing when asked to be quiet or without a terminal.
+
+    ``done`` of them were done before; they count as done and not for the rate.
+    """
     if quiet or not sys.stderr.isatty():
         yield _Silent()
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="photo", desc="ingest", dynamic_ncols=True) as bar:
+    with tqdm(total=total, initial=done, unit="photo", desc="ingest", dynamic_ncols=True) as bar:
         yield bar

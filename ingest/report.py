@@ -15,8 +15,9 @@ from ingest.failure import TRANSIENT, Failure, Reason
 from ingest.sources import Listing
 from photo_search.errors import TooManyFailures
 
-MIN_PHOTOS_TO_JUDGE = 20
 MAX_FAILED_SHARE = 0.5
+# With fewer, going on to the end costs nothing.
+_MIN_FAILURES_TO_STOP = 20
 
 
 @dataclass(slots=True)
@@ -38,7 +39,6 @@ class Report:
         seconds: Time by stage; decoding counts as waited for, since it goes on beside the rest.
         finished: False when the run stopped early.
         worked: Photos decoded, in the index or on their way there.
-        failed_in_listing: Failures that the source itself reported.
     """
 
     source: str = ""
@@ -55,7 +55,6 @@ class Report:
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     finished: bool = False
     worked: int = 0
-    failed_in_listing: int = 0
 
     @property
     def reasons(self) -> Counter[Reason]:
@@ -75,27 +74,32 @@ class Report:
         """Count a photo that is left out.
 
         Raises:
-            TooManyFailures: More than half of the photos so far fail, and they are enough to tell.
+            TooManyFailures: They are not few, and more than half of all photos have failed, or of
+                those tried so far where the cause may pass: a dead network is not worth hours.
         """
         self.failures.append(failure)
-        failed = len(self.failures) - self.failed_in_listing
-        self._judge(failed, self.worked + self.unchanged + failed)
+        if len(self.failures) >= _MIN_FAILURES_TO_STOP:
+            tried = self.worked + len(self.failures)
+            self._judge(tried if failure.reason in TRANSIENT else self.found)
 
     def add_listing(self, listing: Listing) -> None:
-        """Take over what a source found.
-
-        Raises:
-            TooManyFailures: More than half of it is out already.
-        """
+        """Take over what a source found."""
         self.notes += listing.notes
         self.other_files = listing.other_files
         self.failures += listing.failures
-        self.failed_in_listing = len(listing.failures)
         self.found = len(listing.photos) + len(listing.failures)
-        self._judge(self.failed_in_listing, self.found)
 
-    def _judge(self, failed: int, tried: int) -> None:
-        if tried < MIN_PHOTOS_TO_JUDGE or failed <= MAX_FAILED_SHARE * tried:
+    def judge(self) -> None:
+        """Tell a collection with some bad photos from a cause that lies outside of them.
+
+        Raises:
+            TooManyFailures: More than half of all photos have failed.
+        """
+        self._judge(self.found)
+
+    def _judge(self, tried: int) -> None:
+        failed = len(self.failures)
+        if failed <= MAX_FAILED_SHARE * tried:
             return
         ((reason, count),) = self.reasons.most_common(1)
         detail = next(one.detail for one in reversed(self.failures) if one.reason is reason)

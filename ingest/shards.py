@@ -8,6 +8,7 @@ Everything in one directory is of one embedding space.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from ingest.atomic_file import remove_partial_files, replacing
 from photo_search.arrays import Float32Array
 from photo_search.encoder import normalised
-from photo_search.errors import SourceInvalid
+from photo_search.errors import ModelError, SourceInvalid
 from photo_search.index import EmbeddedPhoto
 from photo_search.model_bundle import ModelBundle
 from photo_search.photo import Colour, Photo, Source
@@ -84,7 +85,7 @@ class ShardStore:
         self._last = 0
         self._live: dict[str, LivePhoto] = {}
         self._gone: set[str] = set()
-        for path in sorted(directory.glob("*.parquet")):
+        for path in sorted(directory.glob("[0-9]*.*.parquet")):
             self._replay(path)
 
     @property
@@ -135,15 +136,22 @@ class ShardStore:
         self._note_gone(photo_ids)
 
     def read(self, wanted: Callable[[str, LivePhoto], bool]) -> Iterator[list[EmbeddedPhoto]]:
-        """Read the live photos that are wanted, shard by shard."""
+        """Read the live photos that are wanted, shard by shard.
+
+        Raises:
+            SourceInvalid: A shard is damaged.
+        """
         shards: dict[int, set[str]] = {}
         for photo_id, live in self._live.items():
             if wanted(photo_id, live):
                 shards.setdefault(live.shard, set()).add(photo_id)
         for shard, photo_ids in sorted(shards.items()):
-            table = pq.read_table(self._path(shard, _PHOTOS))
-            chosen = table.filter(pa.array([i.as_py() in photo_ids for i in table["photo_id"]]))
-            yield _embedded_photos(chosen, self._dimension)
+            path = self._path(shard, _PHOTOS)
+            with _damage_named(path):
+                table = pq.read_table(path)
+                chosen = table.filter(pa.array([i.as_py() in photo_ids for i in table["photo_id"]]))
+                photos = _embedded_photos(chosen, self._dimension)
+            yield photos
 
     def _path(self, shard: int, kind: str) -> Path:
         return self._directory / f"{shard:06}.{kind}.parquet"
@@ -157,12 +165,9 @@ class ShardStore:
 
     def _replay(self, path: Path) -> None:
         number, kind, _ = path.name.split(".")
-        try:
-            is_photos = kind == _PHOTOS
+        is_photos = kind == _PHOTOS
+        with _damage_named(path):
             table = pq.read_table(path, columns=["photo_id", *(["version"] if is_photos else [])])
-        except (OSError, pa.ArrowException) as error:
-            msg = f"{path} is damaged ({error}); delete it, and its photos will be ingested again"
-            raise SourceInvalid(msg) from error
         fingerprint = (table.schema.metadata or {}).get(b"fingerprint", b"").decode()
         if fingerprint != self._metadata["fingerprint"]:
             msg = f"{path} has fingerprint {fingerprint!r}, not {self._metadata['fingerprint']!r}"
@@ -183,6 +188,16 @@ class ShardStore:
         for photo_id in photo_ids:
             self._live.pop(photo_id, None)
         self._gone.update(photo_ids)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn every way in which a damaged file can fail to be read into SourceInvalid."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError, ModelError) as error:
+        msg = f"{path} is damaged ({error}); delete it, and its photos will be ingested again"
+        raise SourceInvalid(msg) from error
 
 
 def _to_column(value: object) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from photo_search.errors import IndexUnavailable
+from photo_search.errors import IndexUnavailable, SettingsError
 
 
 @contextmanager
@@ -16,8 +16,14 @@ def writer_lock(directory: Path) -> Iterator[None]:
 
     Raises:
         IndexUnavailable: Another ingest holds it.
+        SettingsError: The directory cannot be written to.
     """
-    with (directory / "lock").open("a") as file:
+    try:
+        file = (directory / "lock").open("a")
+    except OSError as error:
+        msg = f"{directory} cannot be written to: {error.strerror}"
+        raise SettingsError(msg) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -45,6 +45,7 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_STATIC_FILES = StaticFiles(directory=WEB_DIR, html=True)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -105,7 +106,7 @@ def create_app(
             *(Route(path, call_handler, methods=_METHODS) for path in API_PATHS),
             Route("/thumbs/{photo_id:path}", partial(send_file, find=files.thumbnail)),
             Route("/originals/{photo_id:path}", partial(send_file, find=files.original)),
-            Mount("/", StaticFiles(directory=WEB_DIR, html=True)),
+            Mount("/", _STATIC_FILES),
         ],
         middleware=[Middleware(_Guard, host=host)],
         exception_handlers={HTTPException: refuse_path},
@@ -135,7 +136,7 @@ def run(
     except OSError as error:
         sys.stderr.write(
             f"photo-search: cannot listen on {host} port {port}: {error.strerror or error}; "
-            "choose another with --port\n"
+            "choose another with --port (make demo PORT=…)\n"
         )
         return 2
     app = create_app(
@@ -178,6 +179,8 @@ class _Guard(BaseHTTPMiddleware):
             response = _refuse(refusal, str(uuid.uuid4()))
         for name, value in _SECURITY_HEADERS.items():
             response.headers[name] = value
+        # Left to guess, a browser may join modules of two versions of the page.
+        response.headers.setdefault("Cache-Control", "no-cache")
         return response
 
     def _is_ours(self, headers: Headers) -> bool:
@@ -225,6 +228,6 @@ def _file_response(request: Request, file: PhotoFile) -> Response:
     response = FileResponse(
         file.path, headers=headers, media_type=file.media_type, stat_result=stat_result
     )
-    if request.headers.get("if-none-match") == response.headers["etag"]:
+    if _STATIC_FILES.is_not_modified(response.headers, request.headers):
         return NotModifiedResponse(response.headers)
     return response

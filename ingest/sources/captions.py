@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import unicodedata
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from ingest.moment import parse_moment
 from photo_search.errors import SourceInvalid
 from photo_search.photo import Photo
 
@@ -67,12 +68,15 @@ class Caption:
 def read_captions(path: Path) -> tuple[dict[str, Caption], list[str]]:
     """Read the rows by the path of their photo, and notes on what was not understood.
 
+    Fields are separated by the one of comma, semicolon and tab that the header has most of.
+
     Raises:
         SourceInvalid: The file cannot be read as CSV in UTF-8 or has no column ``path``.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+            delimiter = max(",;\t", key=file.readline().count)
+            file.seek(0)
             reader = csv.DictReader(file, delimiter=delimiter)
             header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header
@@ -85,34 +89,37 @@ def read_captions(path: Path) -> tuple[dict[str, Caption], list[str]]:
         raise SourceInvalid(msg)
     notes = [f"column {name!r} of {path.name} is ignored" for name in header if name not in COLUMNS]
     captions: dict[str, Caption] = {}
-    malformed = 0
+    malformed = repeated = overfull = 0
     for row in rows:
+        overfull += None in row  # where DictReader puts fields that have no column
         given = {name: (row.get(name) or "").strip() for name in COLUMNS}
         facts = {
             name: value for name, value in given.items() if value and _is_well_formed(name, value)
         }
         malformed += sum(1 for name, value in given.items() if value and name not in facts)
         # Writers on Windows, and `find`, spell the same path in their own ways.
-        key = given[PATH_COLUMN].replace("\\", "/").removeprefix("./")
+        key = path_key(given[PATH_COLUMN].replace("\\", "/").removeprefix("./"))
+        repeated += key in captions
         captions[key] = Caption(facts, _digest(facts))
-    if malformed:
-        notes.append(f"{malformed} values of {path.name} are malformed and were ignored")
+    for count, what in (
+        (malformed, "values are malformed and were ignored"),
+        (repeated, "rows name a photo again; of two the last one counts"),
+        (overfull, "rows have more fields than the header; is a text with commas quoted?"),
+    ):
+        if count:
+            notes.append(f"{path.name}: {count} {what}")
     return captions, notes
+
+
+def path_key(path: str) -> str:
+    """A path as it is compared: some systems store accents apart from their letters."""
+    return unicodedata.normalize("NFC", path)
 
 
 def split_keywords(text: str) -> list[str]:
     """Split at semicolons where there are any, otherwise at commas."""
     parts = text.split(";" if ";" in text else ",")
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
-
-
-def parse_moment(text: str) -> datetime | None:
-    """Read an ISO 8601 date or moment; one without an offset is taken for UTC."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def parse_degrees(text: str, *, limit: int) -> float | None:

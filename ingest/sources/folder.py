@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.collection import FOLDER_PREFIX
 from ingest.failure import Failure, Reason
-from ingest.sources.captions import Caption, read_captions
+from ingest.sources.captions import Caption, path_key, read_captions
 from ingest.sources.source import Listing, SourcePhoto
 from photo_search.errors import SourceInvalid
 from photo_search.photo import Photo
@@ -71,11 +71,16 @@ class FolderSource:
         captions: dict[str, Caption] = {}
         listing = Listing()
         if self.captions is not None or captions_path.is_file():
-            captions, notes = read_captions(captions_path)
+            captions, notes = self._read_captions(captions_path)
             listing.notes += notes
         tree = _Tree(self.root, listing, frozenset(path.resolve() for path in self.excluded))
         for path in tree.files():
-            _add(path, captions.pop(_relative(path, self.root), None), listing, root=self.root)
+            _add(
+                path,
+                captions.pop(path_key(_relative(path, self.root)), None),
+                listing,
+                root=self.root,
+            )
         if captions:
             listing.notes.append(
                 f"{len(captions)} rows of {captions_path.name} name no picture here"
@@ -90,6 +95,15 @@ class FolderSource:
             raise SourceInvalid(msg)
         _drop_repeated_ids(listing)
         return listing
+
+    def _read_captions(self, path: Path) -> tuple[dict[str, Caption], list[str]]:
+        try:
+            return read_captions(path)
+        except SourceInvalid as error:
+            if self.captions is not None:
+                raise
+            # A file of that name may be there for another purpose.
+            return {}, [f"not taken for captions: {error}"]
 
 
 @dataclass(slots=True)
@@ -187,8 +201,7 @@ def _drop_repeated_ids(listing: Listing) -> None:
     for photo in listing.photos:
         kept = first.setdefault(photo.photo.photo_id, photo)
         if kept is not photo:
-            listing.notes.append(
-                f"{photo.photo.path} has the photo_id {photo.photo.photo_id} of"
-                f" {kept.photo.path} and was left out"
-            )
+            detail = f"it has the photo_id {photo.photo.photo_id} of {kept.photo.path}"
+            own_id = photo_id_of(photo.photo.path)
+            listing.failures.append(Failure(own_id, photo.photo.path, Reason.REPEATED_ID, detail))
     listing.photos = list(first.values())

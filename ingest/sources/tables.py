@@ -45,7 +45,8 @@ class Tables:
         previous = csv.field_size_limit(_FIELD_CHARACTERS)
         try:
             yield from self._rows(table)
-        except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError: an encrypted zip; NotImplementedError, which is one: another compression.
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             msg = f"table {table} of {self._path} cannot be read: {error}"
             raise SourceInvalid(msg) from error
         finally:

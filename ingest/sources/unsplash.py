@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from ingest.colours import main_colours_of_hex
 from ingest.download import RENDITION, rendition_url
 from ingest.failure import Reason
-from ingest.sources.captions import parse_degrees, parse_moment
+from ingest.moment import parse_moment
+from ingest.sources.captions import parse_degrees
 from ingest.sources.folder import PICTURE_EXTENSIONS
 from ingest.sources.source import Listing, SourcePhoto
 from ingest.sources.tables import Tables

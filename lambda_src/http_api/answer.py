@@ -71,6 +71,7 @@ def _picture(photo: Photo) -> Json:
         "height": photo.height,
         "blur_hash": photo.blur_hash,
         "description": photo.description,
+        "path": photo.path,
         "image_url": photo.image_url,
         "thumbnail_url": photo.thumbnail_url,
         "page_url": photo.page_url,

@@ -104,6 +104,7 @@ _PICTURE: Schema = {
     "height": {"type": "integer", "minimum": 1},
     "blur_hash": _STRING,
     "description": _STRING,
+    "path": {"type": "string", "description": "of one's own photo, below the collection's root"},
     "image_url": _STRING,
     "thumbnail_url": _STRING,
     "page_url": _STRING,

@@ -38,6 +38,7 @@ def test_an_answer_has_the_documented_members(call):
         "description": "a green wall",
         "image_url": "https://images.unsplash.com/photo-1",
         "thumbnail_url": "https://images.unsplash.com/photo-1?w=512&q=80&fm=jpg",
+        "path": "",
         "page_url": hit["page_url"],
         "attribution": hit["attribution"],
     }

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tqdm import tqdm
 
 from ingest import command
 from ingest.command import exit_code, main
+from ingest.progress import progress_bar
 from ingest.writer_lock import writer_lock
 from photo_search import errors
 from photo_search.model_bundle import ModelBundle
@@ -112,6 +114,14 @@ def test_a_terminal_shows_progress_with_rate_and_time_left(shell):
     assert "photo/s" in shown
 
 
+def test_photos_that_were_done_before_do_not_count_for_the_rate(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    with progress_bar(1000, done=940, quiet=False) as bar:
+        assert isinstance(bar, tqdm)
+        assert (bar.n, bar.initial, bar.total) == (940, 940, 1000)
+
+
 def test_skipped_photos_give_exit_code_1_and_a_summary_by_reason(shell):
     write_pictures(shell.photos, 2)
     (shell.photos / "text.jpg").write_text("text")
@@ -156,6 +166,25 @@ def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("serve", "--port", "70000"), "argument --port"),
+        (("serve", "--photos", "nowhere"), "--photos nowhere is no directory"),
+        (("folder", "photos", "--work", "photos/000.jpg/w"), "cannot be used as a directory"),
+        (("folder", "photos", "--thumbs", "photos/000.jpg"), "cannot be used as a directory"),
+    ],
+)
+def test_places_that_cannot_be_used_give_exit_code_2(shell, arguments, message):
+    write_pictures(shell.photos, 1)
+
+    done = shell.run(*arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_index_that_cannot_be_made_gives_exit_code_2(shell):
     write_pictures(shell.photos, 1)
 
@@ -190,7 +219,7 @@ def test_most_photos_failing_gives_exit_code_2(shell):
     done = shell.run("folder", shell.photos)
 
     assert done.returncode == 2
-    assert "20 of 20 photos failed" in done.stderr
+    assert "20 of 25 photos failed" in done.stderr
 
 
 def test_a_second_writer_gives_exit_code_75(shell):

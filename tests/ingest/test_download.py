@@ -133,3 +133,13 @@ def test_what_is_no_web_address_is_a_bad_url(url):
 )
 def test_the_rendition_is_set_whatever_the_url_has_already(url, expected):
     assert rendition_url(url) == expected
+
+
+def test_a_download_is_given_up_when_the_job_has_ended(server):
+    def refuse_to_sleep(_: float) -> None:
+        raise AssertionError
+
+    with pytest.raises(DownloadFailed):
+        download(f"{server.url}/broken/1", QUICK, sleep=refuse_to_sleep, is_stopped=lambda: True)
+
+    assert server.asked["/broken/1"] == 1

@@ -141,7 +141,7 @@ def test_malformed_values_are_ignored_and_counted(tmp_path):
     assert photo.photo_id == photo_id_of("000.jpg")
     assert (photo.taken_at, photo.latitude, photo.longitude) == (None, None, None)
     assert listing.notes == [
-        "4 values of c.csv are malformed and were ignored",
+        "c.csv: 4 values are malformed and were ignored",
         "1 rows of c.csv name no picture here",
     ]
 
@@ -165,14 +165,74 @@ def test_a_changed_caption_changes_the_version(tmp_path):
     assert versions[0] != versions[1]
 
 
-def test_of_two_photos_with_one_id_the_first_counts_and_the_other_is_noted(tmp_path):
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_captions_may_be_separated_as_spreadsheets_do_it(tmp_path, separator):
+    write_pictures(tmp_path, 1)
+    lines = (["path", "description", "country"], ["000.jpg", "a boat", "Norway"])
+    text = "\n".join(separator.join(line) for line in lines)
+    (tmp_path / "captions.csv").write_text(text, encoding="utf-8-sig")
+
+    photo = FolderSource(tmp_path).list_photos().photos[0].photo
+
+    assert (photo.description, photo.country) == ("a boat", "Norway")
+
+
+def test_rows_that_are_cut_or_repeated_are_noted(tmp_path):
+    write_pictures(tmp_path, 1)
+    (tmp_path / "captions.csv").write_text(
+        "path,description\n000.jpg,a boat, at sea\n000.jpg,a ship\n"
+    )
+
+    listing = FolderSource(tmp_path).list_photos()
+
+    assert listing.photos[0].photo.description == "a ship"
+    assert listing.notes == [
+        "captions.csv: 1 rows name a photo again; of two the last one counts",
+        "captions.csv: 1 rows have more fields than the header; is a text with commas quoted?",
+    ]
+
+
+def test_a_path_matches_in_either_form_of_unicode(tmp_path):
+    path = tmp_path / "cafe\u0301.jpg"
+    write_pictures(tmp_path, 1)[0].rename(path)
+    (tmp_path / "captions.csv").write_text("path,description\ncaf\u00e9.jpg,a table\n")
+
+    assert FolderSource(tmp_path).list_photos().photos[0].photo.description == "a table"
+
+
+def test_a_captions_csv_of_another_kind_is_noted_and_stops_nothing(tmp_path):
+    write_pictures(tmp_path, 1)
+    (tmp_path / "captions.csv").write_text("film,start,text\n1,2,hello\n")
+
+    listing = FolderSource(tmp_path).list_photos()
+
+    assert paths(listing) == ["000.jpg"]
+    (note,) = listing.notes
+    assert "not taken for captions" in note
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_whose_offset_leads_out_of_the_calendar_is_malformed(tmp_path, moment):
+    write_pictures(tmp_path, 1)
+    (tmp_path / "captions.csv").write_text(f"path,taken_at\n000.jpg,{moment}\n")
+
+    listing = FolderSource(tmp_path).list_photos()
+
+    assert listing.photos[0].photo.taken_at is None
+    assert listing.notes == ["captions.csv: 1 values are malformed and were ignored"]
+
+
+def test_of_two_photos_with_one_id_the_first_counts_and_the_other_is_listed(tmp_path):
     write_pictures(tmp_path, 2)
     (tmp_path / "captions.csv").write_text("path,photo_id\n000.jpg,x\n001.jpg,x\n")
 
     listing = FolderSource(tmp_path).list_photos()
 
     assert paths(listing) == ["000.jpg"]
-    assert listing.notes == ["001.jpg has the photo_id x of 000.jpg and was left out"]
+    (failure,) = listing.failures
+    assert (failure.place, failure.reason) == ("001.jpg", Reason.REPEATED_ID)
+    assert failure.photo_id == photo_id_of("001.jpg")
+    assert "000.jpg" in failure.detail
 
 
 @pytest.mark.parametrize(

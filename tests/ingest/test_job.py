@@ -3,20 +3,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import sqlite3
+import threading
+import time
 from contextlib import closing
 
 import numpy as np
 import pytest
 
+from ingest.download import DownloadLimits
 from ingest.failure import Reason
 from ingest.shards import ShardRow, ShardStore
 from ingest.sources.folder import FolderSource, photo_id_of
+from ingest.sources.unsplash import UnsplashSource
 from ingest.writer_lock import writer_lock
 from photo_search.encoder import Encoder
 from photo_search.errors import (
     FingerprintMismatch,
     IndexUnavailable,
     ModelError,
+    SettingsError,
     SourceInvalid,
     TooManyFailures,
 )
@@ -26,6 +33,7 @@ from photo_search.photo import Photo
 from photo_search.search import PhotoSearch
 from photo_search.search_request import SearchRequest
 from tests.ingest.pictures import COLOURS, jpeg, picture, write_pictures
+from tests.ingest.unsplash_files import photo_row, table, write_directory
 from tests.tiny_bundle import write_tiny_bundle
 
 
@@ -146,7 +154,7 @@ def test_when_most_photos_fail_the_run_stops_and_says_why(bench):
         (bench.photos / f"x{number}.jpg").write_text("text")
 
     with pytest.raises(
-        TooManyFailures, match=r"15 of 20 photos failed, 15 of them as unsupported_image: 4 bytes"
+        TooManyFailures, match=r"20 of 35 photos failed, 20 of them as unsupported_image: 4 bytes"
     ) as caught:
         bench.run(FolderSource(bench.photos))
 
@@ -154,15 +162,36 @@ def test_when_most_photos_fail_the_run_stops_and_says_why(bench):
     assert report_of(bench)["finished"] is False
 
 
-def test_a_few_failures_do_not_stop_a_small_run(bench):
-    bench.photos.mkdir()
+def test_a_small_run_goes_to_its_end_and_then_says_that_most_photos_failed(bench):
+    write_pictures(bench.photos, 1, first=500)
     for number in range(19):
-        (bench.photos / f"x{number}.jpg").write_text("text")
+        (bench.photos / f"{number}.jpg").write_text("text")
+
+    with pytest.raises(TooManyFailures, match="19 of 20 photos failed"):
+        bench.run(FolderSource(bench.photos))
+
+    assert bench.paths() == ["500.jpg"]
+    assert report_of(bench)["finished"] is True
+
+
+def test_bad_photos_that_come_first_do_not_stop_a_run_whose_others_are_good(bench):
+    write_pictures(bench.photos, 30, first=500)
+    for number in range(25):
+        (bench.photos / f"{number:03}.jpg").write_text("text")
 
     report = bench.run(FolderSource(bench.photos))
 
-    assert len(report.failures) == 19
-    assert bench.indexed() == {}
+    assert (report.indexed, len(report.failures)) == (30, 25)
+
+
+def test_a_source_that_is_refused_claims_nothing(bench, tmp_path):
+    write_pictures(bench.photos, 1)
+    (tmp_path / "empty").mkdir()
+    for directory in (tmp_path / "nosuch", tmp_path / "empty"):
+        with pytest.raises(SourceInvalid, match=r"no directory|without photos"):
+            bench.run(FolderSource(directory))
+
+    assert bench.run(FolderSource(bench.photos)).indexed == 1
 
 
 def test_failures_of_earlier_runs_do_not_stop_a_later_one(bench):
@@ -247,6 +276,39 @@ def test_a_removal_that_reached_only_the_shards_reaches_the_index_next_time(benc
     assert bench.paths() == ["000.jpg", "002.jpg"]
 
 
+def test_an_index_of_an_older_schema_is_filled_anew_from_the_shards(bench):
+    write_pictures(bench.photos, 3)
+    bench.run(FolderSource(bench.photos))
+    with closing(sqlite3.connect(bench.index_url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("ALTER TABLE facts DROP COLUMN centre_lasts")
+        connection.execute("PRAGMA user_version=1")
+
+    report = bench.run(FolderSource(bench.photos))
+
+    assert (report.unchanged, report.indexed) == (3, 0)
+    assert bench.paths() == ["000.jpg", "001.jpg", "002.jpg"]
+
+
+def test_marks_that_make_no_sense_cost_a_refill_and_nothing_else(bench):
+    write_pictures(bench.photos, 2)
+    bench.run(FolderSource(bench.photos))
+    (marks,) = bench.work.rglob("marks.json")
+    marks.write_text("[]")
+
+    bench.run(FolderSource(bench.photos))
+
+    assert bench.paths() == ["000.jpg", "001.jpg"]
+
+
+def test_a_place_that_is_no_directory_is_a_settings_error_that_names_it(bench):
+    write_pictures(bench.photos, 1)
+    bench.thumbs.parent.mkdir(parents=True, exist_ok=True)
+    bench.thumbs.write_text("a file")
+
+    with pytest.raises(SettingsError, match=str(bench.thumbs)):
+        bench.run(FolderSource(bench.photos))
+
+
 def test_a_lost_thumbnail_is_made_again(bench):
     write_pictures(bench.photos, 3)
     bench.run(FolderSource(bench.photos))
@@ -301,6 +363,21 @@ def test_ctrl_c_keeps_what_is_encoded(bench):
     assert report_of(bench)["finished"] is False
     bench.encoder = encoder
     assert bench.run(FolderSource(bench.photos)).indexed == 2
+
+
+def test_ctrl_c_does_not_wait_for_servers_that_never_answer(bench, server, tmp_path):
+    rows = [photo_row(n, photo_image_url=f"{server.url}/silent/{n}") for n in range(40)]
+    lite = write_directory(tmp_path / "lite", {"photos.tsv000": table(rows)})
+    interrupt = threading.Timer(1.0, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+    limits = DownloadLimits(timeout_s=5.0, first_pause_s=30.0)
+
+    start_s = time.monotonic()
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(UnsplashSource(lite), download=limits)
+
+    assert time.monotonic() - start_s < limits.timeout_s
+    assert report_of(bench)["finished"] is False
 
 
 def test_what_a_killed_run_left_half_written_is_cleared_away(bench):

@@ -109,6 +109,31 @@ def test_a_photo_that_was_gone_may_come_back(tmp_path, tiny_bundle):
     assert again.gone == frozenset()
 
 
+def test_a_shard_whose_embeddings_are_damaged_is_named(tmp_path, tiny_bundle):
+    store = ShardStore(tmp_path, tiny_bundle)
+    store.add([row(f"{number:04}", seed=number) for number in range(200)])
+    path = tmp_path / "000001.photos.parquet"
+    column = pq.ParquetFile(path).metadata.row_group(0)
+    facts = next(
+        column.column(n)
+        for n in range(column.num_columns)
+        if column.column(n).path_in_schema.startswith("embedding")
+    )
+    data = bytearray(path.read_bytes())
+    for position in range(facts.data_page_offset + 40, facts.data_page_offset + 140):
+        data[position] ^= 0xFF
+    path.write_bytes(data)
+
+    with pytest.raises(SourceInvalid, match=r"000001\.photos\.parquet is damaged"):
+        list(ShardStore(tmp_path, tiny_bundle).read(lambda *_: True))
+
+
+def test_another_file_beside_the_shards_is_left_alone(tmp_path, tiny_bundle):
+    (tmp_path / "copy.parquet").write_bytes(b"mine")
+
+    assert ShardStore(tmp_path, tiny_bundle).last_shard == 0
+
+
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path, tiny_bundle):
     (tmp_path / "000001.photos.parquet.77.partial").write_bytes(b"half")
 

@@ -216,7 +216,7 @@ def start(*arguments, settings):
         "INDEX_URL": settings.index_url,
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
+        [sys.executable, "-m", "ingest", "serve", *arguments],
         cwd=REPOSITORY,
         env=os.environ | environment,  # noqa: TID251 - of a child
         stdout=subprocess.PIPE,

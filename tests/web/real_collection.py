@@ -53,7 +53,7 @@ def ingest(photos: Path, directory: Path) -> None:
 @contextmanager
 def serving(photos: Path, directory: Path) -> Iterator[str]:
     """Serve an indexed collection on a free port; gives the page's address."""
-    command = [sys.executable, "-m", "local", "--port", "0", "--photos", str(photos)]
+    command = [sys.executable, "-m", "ingest", "serve", "--port", "0", "--photos", str(photos)]
     with subprocess.Popen(
         [*command, "--thumbs", str(directory / "thumbs")],
         cwd=ROOT,

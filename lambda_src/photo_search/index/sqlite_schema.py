@@ -92,7 +92,13 @@ class Facts:
 
 
 def create_tables(connection: sqlite3.Connection, facts: Facts) -> None:
-    """Make the tables in an empty file, in the caller's transaction; leave a filled one alone."""
+    """Make the tables in the caller's transaction; leave those of an index of our version alone.
+
+    An older version's index of the same embedding space is emptied: whoever fills an index can do
+    it again.
+    """
+    if _is_outdated(connection, facts.fingerprint):
+        _drop_tables(connection)
     if not _is_empty(connection):
         return
     for statement in _STATEMENTS:
@@ -147,6 +153,25 @@ def read_centre(connection: sqlite3.Connection) -> tuple[Float32Array, int]:
     """The centre ``(D,)`` that sign bits are packed with, and after how many changes it ages."""
     centre, lasts = connection.execute("SELECT centre, centre_lasts FROM facts").fetchone()
     return np.frombuffer(centre, "<f4"), int(lasts)
+
+
+def _is_outdated(connection: sqlite3.Connection, fingerprint: str) -> bool:
+    if _is_empty(connection) or _pragma(connection, "application_id") != _APPLICATION_ID:
+        return False
+    if _pragma(connection, "user_version") >= SCHEMA_VERSION:
+        return False
+    found: tuple[str] | None = connection.execute("SELECT fingerprint FROM facts").fetchone()
+    return found == (fingerprint,)
+
+
+def _drop_tables(connection: sqlite3.Connection) -> None:
+    # The virtual table takes its own tables with it, so it goes first.
+    for condition in ("sql LIKE 'CREATE VIRTUAL %'", "name NOT LIKE 'sqlite_%'"):
+        names = connection.execute(
+            f"SELECT name FROM sqlite_schema WHERE type = 'table' AND {condition}"  # noqa: S608 - constants alone
+        ).fetchall()
+        for (name,) in names:
+            connection.execute(f'DROP TABLE "{name}"')
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
