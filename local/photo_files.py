@@ -58,7 +58,10 @@ class PhotoFiles:
         return PhotoFile(path, THUMBNAIL_TYPE) if path else None
 
     def original(self, photo_id: str) -> PhotoFile | None:
-        """Find a photo's own file, or its thumbnail where browsers cannot show the file's format.
+        """Find a photo's own file, or its thumbnail where that cannot be shown.
+
+        That is where browsers do not know the format, or where the file is gone or is a link that
+        leads out of the collection.
 
         Raises:
             PhotoNotFound: No photo has this id.
@@ -71,7 +74,7 @@ class PhotoFiles:
         if media_type is None:
             return self.thumbnail(photo_id)
         path = _inside(self._photos_root, photo.path)
-        return PhotoFile(path, media_type) if path else None
+        return PhotoFile(path, media_type) if path else self.thumbnail(photo_id)
 
 
 def _inside(directory: Path, name: str) -> Path | None:

@@ -117,11 +117,25 @@ class _Tree:
 
     def files(self) -> Iterator[Path]:
         """Every picture file, sorted by its path's parts."""
-        yield from self._below(self.root)
+        # A stack and no recursion: trees deeper than Python's limit exist.
+        stack = [self._entries(self.root)]
+        while stack:
+            entry = next(stack[-1], None)
+            if entry is None:
+                stack.pop()
+                continue
+            path = Path(entry.path)
+            if _is_directory(entry):
+                if self._is_entered(path):
+                    stack.append(self._entries(path))
+            elif path.suffix.lower() in PICTURE_EXTENSIONS:
+                yield path
+            elif path != self.root / CAPTIONS_NAME:
+                self.listing.other_files[path.suffix.lower() or "(none)"] += 1
         if self.linked_directories:
             self.listing.notes.append(f"{self.linked_directories} linked directories not followed")
 
-    def _below(self, directory: Path) -> Iterator[Path]:
+    def _entries(self, directory: Path) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(directory) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -130,23 +144,14 @@ class _Tree:
             self.listing.failures.append(
                 Failure("", str(directory), Reason.UNREADABLE, error.strerror or str(error))
             )
-            return
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.name.startswith("."):
-                continue
-            if _is_directory(entry):
-                yield from self._inside(path)
-            elif path.suffix.lower() in PICTURE_EXTENSIONS:
-                yield path
-            elif path != self.root / CAPTIONS_NAME:
-                self.listing.other_files[path.suffix.lower() or "(none)"] += 1
+            return iter(())
+        return iter([entry for entry in entries if not entry.name.startswith(".")])
 
-    def _inside(self, directory: Path) -> Iterator[Path]:
+    def _is_entered(self, directory: Path) -> bool:
         if directory.is_symlink():
             self.linked_directories += 1
-        elif not self._is_skipped(directory):
-            yield from self._below(directory)
+            return False
+        return not self._is_skipped(directory)
 
     def _is_skipped(self, directory: Path) -> bool:
         return (

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import os
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -99,6 +101,19 @@ def test_what_is_no_directory_is_refused(tmp_path, name):
 
     with pytest.raises(SourceInvalid, match="is no directory"):
         FolderSource(tmp_path / name).list_photos()
+
+
+def test_a_deep_tree_needs_no_recursion(tmp_path):
+    deep = "/".join(["d"] * 200)
+    write_pictures(tmp_path / deep, 1)
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(len(inspect.stack()) + 100)
+        listing = FolderSource(tmp_path).list_photos()
+    finally:
+        sys.setrecursionlimit(limit)
+
+    assert paths(listing) == [f"{deep}/000.jpg"]
 
 
 def test_captions_describe_their_photos_by_columns_in_any_order(tmp_path):
