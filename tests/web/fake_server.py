@@ -45,6 +45,7 @@ class FakePhoto:
     description: str
     jpeg: bytes
     credit: str = UNSPLASH_CREDIT
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class FakeServer:
     delays_s: dict[str, float] = field(default_factory=dict)
     """How long an answer takes, by the text of the query."""
     every_delay_s: float = 0.0
+    checkpoint: str = "photo-search/demo-clip"
     problems: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """Answers to give instead of hits, each once; first come first."""
 
@@ -141,6 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         routes: dict[str, Callable[[], None]] = {"search": lambda: self.search(parts.query)}
         head, _, rest = parts.path.removeprefix("/").partition("/")
+        routes["healthz"] = lambda: self.send_json({"model": {"checkpoint": self.fake.checkpoint}})
         routes["photos"] = lambda: self.photo(unquote(rest))
         routes["thumbs"] = routes["originals"] = lambda: self.picture(unquote(rest))
         routes.get(head, lambda: self.page(parts.path))()
@@ -221,10 +224,14 @@ def _hit(photo: FakePhoto, rank: int) -> dict[str, Any]:
         "height": photo.height,
         "blur_hash": _blur_hash(photo.jpeg),
         "description": photo.description,
+        "path": photo.path,
         "image_url": f"/originals/{photo.photo_id}",
         "thumbnail_url": f"/thumbs/{photo.photo_id}",
         "page_url": "",
-        "attribution": {"text": "Photo by Ada Moss on Unsplash", "html": photo.credit},
+        "attribution": {
+            "text": "Photo by Ada Moss on Unsplash" if photo.credit else "",
+            "html": photo.credit,
+        },
     }
 
 

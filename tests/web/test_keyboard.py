@@ -131,6 +131,14 @@ def test_escape_clears_the_search_box(page):
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
+def test_escape_that_is_for_the_input_method_leaves_the_search(page):
+    page.get_by_role("searchbox").dispatch_event(
+        "keydown", {"key": "Escape", "isComposing": True, "bubbles": True}
+    )
+
+    expect(page.get_by_role("searchbox")).to_have_value("kite")
+
+
 def test_everything_that_can_be_operated_has_a_name(page):
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, a, input')].filter((control) => {

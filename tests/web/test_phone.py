@@ -37,6 +37,23 @@ def test_controls_are_large_enough_for_a_thumb(fake, open_page):
     assert small == []
 
 
+def test_colours_and_summary_are_in_sight_on_a_phone(fake, open_page):
+    page = open_page(f"{fake.url}/?q=kite", **PHONE | {"viewport": {"width": 390, "height": 844}})
+    expect(page.locator("#summary")).to_contain_text("30+ photos")
+
+    for element in (
+        *page.locator(".shape").all(),
+        *page.locator(".swatch").all()[:4],
+        page.locator("#summary"),
+    ):
+        box = element.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    page.get_by_label("Black").scroll_into_view_if_needed()
+    box = page.locator(".swatch").last.bounding_box()
+    assert box["x"] + box["width"] <= 390 - 36  # clear of the fade
+
+
 def test_tap_opens_the_photo_large_and_close_returns(fake, open_page):
     page = open_page(f"{fake.url}/?q=kite", **PHONE)
     page.locator(".photo").nth(1).tap()

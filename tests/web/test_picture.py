@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.web.on_page import best, expect_first, expect_status, give_picture, search
+from tests.web.on_page import best, expect_first, expect_status, give_picture, search, until
 from tests.web.real_collection import jpeg_size
 
 pytestmark = pytest.mark.browser
@@ -45,6 +45,76 @@ def test_large_photograph_is_shrunk_upright_before_it_is_sent(fake, open_page, c
     expect(page.locator(".tile")).to_have_count(30)
     assert jpeg_size(sent_image(fake)) == (960, 1280)
     assert fake.searches[-1].body_bytes < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("wide.jpg", (9000, 6000)), ("wide.webp", (6000, 5000)), ("thread.png", (70_000, 20))],
+)
+def test_small_file_of_too_many_pixels_is_shrunk_before_it_is_sent(
+    fake, open_page, tmp_path, name, size
+):
+    Image.new("RGB", size, "teal").save(tmp_path / name)
+    assert (tmp_path / name).stat().st_size < 2_000_000
+    page = open_page(fake.url)
+
+    give_picture(page, tmp_path / name)
+
+    expect(page.locator(".tile")).to_have_count(30)
+    assert max(jpeg_size(sent_image(fake))) == 1280
+
+
+def test_of_two_pictures_the_one_given_last_is_searched_with(
+    fake, open_page, tmp_path, small_picture
+):
+    Image.new("RGB", (50, 50), "pink").save(tmp_path / "older.png")
+    page = open_page(fake.url)
+    page.evaluate(
+        """() => {
+            const read = window.createImageBitmap;
+            window.createImageBitmap = (...picture) => {
+                window.createImageBitmap = read;
+                return new Promise((resolve) => {
+                    window.readOlder = async () => resolve(await read(...picture));
+                });
+            };
+        }"""
+    )
+    give_picture(page, tmp_path / "older.png")
+    until(page, "'readOlder' in window")
+    give_picture(page, small_picture)
+    expect(page.locator(".tile")).to_have_count(30)
+
+    page.evaluate("readOlder()")
+
+    until(page, "document.body.dataset.busy === ''")
+    assert len(fake.searches) == 1
+    assert sent_image(fake) == small_picture.read_bytes()
+
+
+def test_picture_is_freed_when_no_visit_shows_it_any_more(fake, open_page, small_picture):
+    page = open_page(fake.url)
+    page.evaluate(
+        """() => {
+            window.freed = [];
+            const revoke = URL.revokeObjectURL;
+            URL.revokeObjectURL = (url) => { freed.push(url); revoke.call(URL, url); };
+        }"""
+    )
+    give_picture(page, small_picture)
+    expect(page.locator(".tile")).to_have_count(30)
+    url = page.locator("#reference-picture").get_attribute("src")
+
+    for number in range(15):
+        search(page, f"words {number}")
+        page.keyboard.press("Enter")
+    assert page.evaluate("freed") == []
+    page.get_by_role("button", name="Remove the picture").click()
+    for number in range(30):
+        search(page, f"others {number}")
+        page.keyboard.press("Enter")
+
+    assert page.evaluate("freed") == [url]
 
 
 def test_file_that_is_no_picture_is_refused_on_the_page(fake, open_page, tmp_path):

@@ -52,7 +52,7 @@ def test_words_find_what_the_captions_say(site, open_page, photos):
     expect(page.locator(".tile")).to_have_count(30)
     expect(page.locator(".tile.loaded").first).to_be_visible()
     alts = page.locator(".tile img").evaluate_all("images => images.map((image) => image.alt)")
-    assert set(alts) <= captions | {"Photo without a description"}
+    assert set(alts) <= captions | {"camera.jpg"}  # the photo without a caption
     cosines = [float(text) for text in page.locator(".cosine").all_inner_texts()]
     assert cosines == sorted(cosines, reverse=True)
     expect(page.get_by_role("status")).to_have_text("30 photos, more as you go on.")

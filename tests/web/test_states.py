@@ -27,6 +27,21 @@ def test_start_page_offers_searches_with_photos(fake, open_page):
     expect(page.get_by_role("searchbox")).to_have_value("sailboat at sunset")
 
 
+def test_start_page_offers_the_demos_searches_over_no_other_collection(fake, open_page):
+    fake.checkpoint = "openai/clip-vit-base-patch32"
+    page = open_page(fake.url)
+    with page.expect_response("**/healthz"):
+        page.reload()
+
+    search(page, "kite")
+    expect_first(page, best(fake, text="kite"))
+    page.get_by_label("Photo search, start page").click()
+
+    expect(page.get_by_role("heading", name="Find the photo you have in mind")).to_be_visible()
+    expect(page.get_by_role("link", name="sailboat at sunset")).to_be_hidden()
+    assert len(fake.asked) == len(fake.searches)
+
+
 def test_start_page_serves_while_the_server_fails(fake, open_page):
     fake.problems = []
     page = open_page(fake.url)
@@ -136,6 +151,25 @@ def test_scrolling_brings_every_photo_once_and_then_ends(fake, open_page):
     expect_status(page, "75 photos.")
 
 
+def test_end_of_the_window_is_not_said_to_be_all(fake, open_page):
+    page = open_page(f"{fake.url}/?q=nothing")
+    hits = fake.search({"text": "kite", "k": 30, "offset": 0})["hits"]
+    many = [hit | {"photo_id": f"{page}-{hit['photo_id']}"} for page in range(40) for hit in hits]
+    page.route(
+        "**/search?**",
+        lambda route: route.fulfill(
+            json={"hits": many[:1000], "next": None, "took_ms": {"total": 3}, "query": {}}
+        ),
+    )
+    page.route("**/thumbs/**", lambda route: route.abort())
+
+    search(page, "kite")
+
+    expect(page.locator("#end-text")).to_contain_text("These are the best 1,000.")
+    expect(page.locator("#summary")).to_contain_text("best 1,000 photos")
+    expect_status(page, "The best 1,000 photos.")
+
+
 def test_page_that_fails_leaves_the_photos_and_can_be_asked_for_again(fake, open_page):
     page = open_page(f"{fake.url}/?q=kite")
     expect(page.locator(".tile")).to_have_count(30)
@@ -172,3 +206,33 @@ def test_shared_address_of_more_like_this_shows_which_photo_it_means(fake, open_
 
     expect(page.get_by_text("Like this", exact=True)).to_be_visible()
     expect(page.locator("#reference-picture")).to_have_attribute("src", "/thumbs/photo-007")
+
+
+@pytest.mark.parametrize("words", ["", "&q=kite"])
+def test_link_to_a_photo_that_is_gone_can_be_followed_without_it(fake, open_page, words):
+    page = open_page(fake.url)
+    fake.problems = [(404, {"title": "No such photo", "status": 404, "detail": "gone"})]
+    page.goto(f"{fake.url}/?photo_id=gone{words}")
+
+    page.get_by_role("button", name="Search without the photo").click()
+
+    if words:
+        expect_first(page, best(fake, text="kite"))
+    else:
+        expect(page.get_by_label("Searches to try")).to_be_visible()
+    expect(page).to_have_url(f"{fake.url}/{words.replace('&', '?')}")
+
+
+@pytest.mark.parametrize(
+    ("address", "heading"),
+    [
+        ("/", "Find the photo you have in mind"),
+        ("/?q=red+kite", "red kite"),
+        ("/?photo_id=photo-007", "Similar photos"),
+        ("/?q=nothing", "nothing"),
+    ],
+)
+def test_every_view_has_one_heading_of_the_first_level(fake, open_page, address, heading):
+    page = open_page(fake.url + address)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)

@@ -12,6 +12,7 @@
  * @property {number} height
  * @property {string} blur_hash
  * @property {string} description
+ * @property {string} [path] Where in its folder a photo of one's own lies; empty for others.
  * @property {string} image_url
  * @property {string} thumbnail_url
  * @property {string} page_url
@@ -43,7 +44,7 @@ export class ApiError extends Error {
 }
 
 /** The ranked window of one query: no page reaches beyond it. */
-const WINDOW = 1000;
+export const WINDOW = 1000;
 
 /**
  * Ask for one page of hits.
@@ -74,6 +75,14 @@ export async function searchPhotos(query, { k, offset = 0, signal }) {
  */
 export function findPhoto(photoId, signal) {
   return send(`photos/${encodeURIComponent(photoId)}`, { signal });
+}
+
+/**
+ * Ask which model answers.
+ * @returns {Promise<{checkpoint: string}>}
+ */
+export async function findModel() {
+  return (await send("healthz", {})).model;
 }
 
 /**

@@ -7,25 +7,31 @@ import { describe, largePicture } from "./rendition.js";
 
 /** @typedef {import("./api.js").Hit} Hit */
 
+/** Beyond this a picture is visibly blurred. */
+const LARGEST_SCALE = 1.5;
+
 /**
  * @param {object} parts
- * @param {() => Hit[]} parts.hits The photos to leaf through.
  * @param {(photoId: string, signal: AbortSignal) => Promise<Record<string, any>>} parts.findPhoto
  * @param {(hit: Hit) => void} parts.onLike
- * @param {(index: number) => void} parts.onClose Told which photo was seen last.
+ * @param {(hit: Hit | null) => void} parts.onClose Told which photo was seen last; null after "more like this".
  * @param {() => void} parts.onNearEnd
  */
-export function createLightbox({ hits, findPhoto, onLike, onClose, onNearEnd }) {
+export function createLightbox({ findPhoto, onLike, onClose, onNearEnd }) {
   const find = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
   const dialog = /** @type {HTMLDialogElement} */ (find("lightbox"));
   const picture = /** @type {HTMLImageElement} */ (find("lightbox-picture"));
   const canvas = /** @type {HTMLCanvasElement} */ (find("lightbox-blur"));
   const page = /** @type {HTMLAnchorElement} */ (find("lightbox-page"));
+  const previous = find("lightbox-previous");
+  const next = find("lightbox-next");
+  /** The photos to leaf through: those of the answer it was opened from. @type {Hit[]} */
+  let hits = [];
   let index = 0;
   let lookup = new AbortController();
 
   function show() {
-    const hit = hits()[index];
+    const hit = hits[index];
     lookup.abort();
     lookup = new AbortController();
     dialog.style.setProperty("--aspect", String(hit.width / hit.height));
@@ -34,26 +40,42 @@ export function createLightbox({ hits, findPhoto, onLike, onClose, onNearEnd }) 
     showCredit(find("lightbox-credit"), hit.attribution);
     page.href = hit.page_url || hit.image_url;
     page.textContent = hit.page_url ? "Open its page" : "Open the original";
-    find("lightbox-previous").hidden = index === 0;
-    find("lightbox-next").hidden = index === hits().length - 1;
+    showWays();
     showPicture(hit);
     showFacts(factsOf(hit));
     findPhoto(hit.photo_id, lookup.signal)
       .then((photo) => showFacts([...factsOf(hit), ...moreFactsOf(photo)]))
       .catch(() => {}); // What the hit itself says is enough.
-    if (index > hits().length - 5) onNearEnd();
+    if (index > hits.length - 5) onNearEnd();
+  }
+
+  function showWays() {
+    const focused = document.activeElement;
+    previous.hidden = index === 0;
+    next.hidden = index === hits.length - 1;
+    // A button that goes away would take the focus with it.
+    if (focused === previous && previous.hidden) next.focus();
+    if (focused === next && next.hidden) previous.focus();
   }
 
   /** The thumbnail is there at once; the large picture takes its place when it has come. @param {Hit} hit */
   function showPicture(hit) {
     picture.alt = describe(hit);
     picture.src = hit.thumbnail_url;
+    limitTo(hit.width);
     const large = new Image();
     large.src = largePicture(hit, 2000);
     // An original that no browser shows (HEIC, TIFF) leaves the thumbnail standing.
     large.decode().then(() => {
-      if (hits()[index] === hit) picture.src = large.src;
-    }, () => {});
+      if (hits[index] === hit) picture.src = large.src;
+    }, () => {
+      if (hits[index] === hit && picture.naturalWidth) limitTo(picture.naturalWidth);
+    });
+  }
+
+  /** @param {number} widthPx */
+  function limitTo(widthPx) {
+    dialog.style.setProperty("--largest", `${widthPx * LARGEST_SCALE}px`);
   }
 
   /** @param {[string, string][]} facts */
@@ -68,18 +90,18 @@ export function createLightbox({ hits, findPhoto, onLike, onClose, onNearEnd }) 
 
   /** @param {number} step */
   function leaf(step) {
-    if (!hits()[index + step]) return;
+    if (!hits[index + step]) return;
     index += step;
     show();
+    find("lightbox-spoken").textContent = `Photo ${index + 1}: ${describe(hits[index])}`;
   }
 
-  find("lightbox-previous").addEventListener("click", () => leaf(-1));
-  find("lightbox-next").addEventListener("click", () => leaf(1));
+  previous.addEventListener("click", () => leaf(-1));
+  next.addEventListener("click", () => leaf(1));
   find("lightbox-close").addEventListener("click", () => dialog.close());
   find("lightbox-like").addEventListener("click", () => {
-    const hit = hits()[index];
     dialog.close("like");
-    onLike(hit);
+    onLike(hits[index]);
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // the backdrop
@@ -90,20 +112,28 @@ export function createLightbox({ hits, findPhoto, onLike, onClose, onNearEnd }) 
   });
   dialog.addEventListener("close", () => {
     lookup.abort();
-    if (dialog.returnValue !== "like") onClose(index);
+    onClose(dialog.returnValue === "like" ? null : hits[index]);
   });
 
   return {
-    /** @param {number} at */
-    open(at) {
+    /** @param {Hit[]} among @param {number} at */
+    open(among, at) {
+      hits = among;
       index = at;
       dialog.returnValue = "";
+      find("lightbox-spoken").textContent = "";
       show();
-      dialog.showModal();
+      if (!dialog.open) dialog.showModal();
     },
-    /** Say that more photos came. */
-    refresh() {
-      if (dialog.open) find("lightbox-next").hidden = index === hits().length - 1;
+    close() {
+      dialog.close();
+    },
+    /** Go on into photos that were appended; close over others. @param {Hit[]} now */
+    refresh(now) {
+      if (!dialog.open || now === hits) return;
+      if (!hits.every((hit, at) => hit === now[at])) return dialog.close();
+      hits = now;
+      showWays();
     },
   };
 }
@@ -116,6 +146,7 @@ function factsOf(hit) {
   /** @type {[string, string][]} */
   const facts = [["Size", `${hit.width} × ${hit.height}`]];
   if (hit.cosine !== null) facts.unshift(["Cosine", hit.cosine.toFixed(3)]);
+  if (hit.path) facts.push(["File", hit.path]);
   return facts;
 }
 

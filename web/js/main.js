@@ -1,10 +1,11 @@
 // @ts-check
 /** Joins the parts of the page. */
 
-import { findPhoto, searchPhotos } from "./api.js";
+import { findModel, findPhoto, searchPhotos } from "./api.js";
 import { createEndless } from "./endless.js";
 import { createGallery } from "./gallery.js";
 import { listenForPictures } from "./intake.js";
+import { createLatest } from "./latest.js";
 import { createLightbox } from "./lightbox.js";
 import { createNavigation } from "./navigation.js";
 import { createPace } from "./pace.js";
@@ -40,12 +41,15 @@ async function search(query, page) {
   return answer;
 }
 
+/** Of pictures given quickly the last one counts, whichever is ready first. */
+const preparing = createLatest();
 const session = createSession({ search, onChange: show });
-const navigation = createNavigation({ snapshot: () => session.state, onArrive: arrive });
+const navigation = createNavigation({ snapshot: () => session.state, onArrive: arrive, onPhoto: showPhoto });
 const report = createReport({
   onRetry: () => session.ask(session.state.query),
   onRetryMore: () => session.askForMore(),
   onDropFilters: () => ask({ ...session.state.query, orientation: "", colour: "" }),
+  onDropPhoto: () => ask({ ...session.state.query, photoId: "" }),
 });
 const box = createSearchBox({
   onType: () => pace.schedule(() => {
@@ -68,20 +72,26 @@ const box = createSearchBox({
   onDown: () => gallery.focus(0),
 });
 const gallery = createGallery(find("gallery"), {
-  onOpen: (hit) => lightbox.open(session.state.hits.findIndex(({ photo_id }) => photo_id === hit.photo_id)),
+  onOpen: ({ photo_id }) => {
+    navigation.openPhoto(photo_id);
+    showPhoto(photo_id);
+  },
   onLike: moreLike,
   onEscape: () => box.focus(),
 });
 const lightbox = createLightbox({
-  hits: () => session.state.hits,
   findPhoto,
   onLike: moreLike,
-  onClose: (index) => gallery.focus(index),
+  onClose: (hit) => {
+    navigation.closePhoto();
+    if (hit) gallery.focus(session.state.hits.indexOf(hit));
+  },
   onNearEnd: () => session.askForMore(),
 });
 const suggestions = createSuggestions(find("suggestions"), {
+  findModel,
   search,
-  onChoose: (text) => ask({ ...EMPTY_QUERY, text }),
+  onChoose: (text) => startOver({ text }),
 });
 const endless = createEndless(find("end"), () => {
   if (!session.state.error) session.askForMore();
@@ -116,32 +126,51 @@ function ask(query, { replace } = { replace: false }) {
   return true;
 }
 
+/** Ask this and nothing else. @param {Partial<Query>} query */
+function startOver(query) {
+  preparing.cancel();
+  return ask({ ...EMPTY_QUERY, ...query });
+}
+
 /** @param {Hit} hit */
 function moreLike(hit) {
   // The focus goes to the answer, not to the search box: on a phone that would call the keyboard.
-  focusFirst = ask({ ...EMPTY_QUERY, photoId: hit.photo_id });
+  focusFirst = startOver({ photoId: hit.photo_id });
 }
 
 /** @param {File} file */
-async function searchByFile(file) {
+function searchByFile(file) {
   report.announce("Preparing the picture");
-  try {
-    const picture = await preparePicture(file);
-    ask({ ...written(), photoId: "", picture, pictureLost: false });
-  } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
-    box.showNote(error.message);
-    report.announce(error.message);
-  }
+  preparing.run(() => preparePicture(file), {
+    done: (blob) => {
+      const picture = { blob, url: URL.createObjectURL(blob) };
+      ask({ ...written(), photoId: "", picture, pictureLost: false });
+    },
+    failed: (error) => {
+      if (!(error instanceof PictureError)) throw error;
+      box.showNote(error.message);
+      report.announce(error.message);
+    },
+  });
 }
 
 /** @param {import("./navigation.js").Visit<import("./session.js").State>} visit */
 function arrive({ query, snapshot, scrollY }) {
   typing = false;
+  preparing.cancel();
+  lightbox.close();
   box.write(query);
   if (!snapshot || snapshot.view === "loading" || snapshot.view === "error") return session.ask(query);
   session.restore(snapshot);
   window.scrollTo(0, scrollY);
+}
+
+/** @param {string} photoId Empty for none. */
+function showPhoto(photoId) {
+  const { hits } = session.state;
+  const index = hits.findIndex((hit) => hit.photo_id === photoId);
+  if (index < 0) lightbox.close();
+  else lightbox.open(hits, index);
 }
 
 /** @param {import("./session.js").State} state */
@@ -149,7 +178,7 @@ function show(state) {
   showReference(state.query);
   report.show(state);
   gallery.show(state.hits);
-  lightbox.refresh();
+  lightbox.refresh(state.hits);
   endless.lookAgain();
   if (state.view === "start") suggestions.show();
   else suggestions.pause();
@@ -177,7 +206,7 @@ function showReference({ picture, photoId, pictureLost }) {
 find("home").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  ask(EMPTY_QUERY);
+  startOver({});
 });
 
 const first = fromAddress(location.search);

@@ -18,8 +18,9 @@ const REMEMBERED = 30;
  * @param {object} parts
  * @param {() => S} parts.snapshot What to remember of the entry that is being left.
  * @param {(visit: Visit<S>) => void} parts.onArrive Called after back and forward.
+ * @param {(photoId: string) => void} parts.onPhoto Told the photo to see large there; empty for none.
  */
-export function createNavigation({ snapshot, onArrive }) {
+export function createNavigation({ snapshot, onArrive, onPhoto }) {
   /** @type {Map<string, Visit<S>>} */
   const visits = new Map();
   // A reload starts with an empty memory; its entries must not be taken for those from before.
@@ -35,8 +36,20 @@ export function createNavigation({ snapshot, onArrive }) {
 
   /** @param {Query} query */
   function enter(query) {
+    const replaced = visits.get(current);
     visits.set(current, { query, snapshot: null, scrollY: 0 });
-    if (visits.size > REMEMBERED) visits.delete(visits.keys().next().value ?? "");
+    freePicture(replaced);
+    if (visits.size <= REMEMBERED) return;
+    const [[oldest, visit]] = visits;
+    visits.delete(oldest);
+    freePicture(visit);
+  }
+
+  /** A picture that no visit shows any more need not be kept. @param {Visit<S> | undefined} visit */
+  function freePicture(visit) {
+    const picture = visit?.query.picture;
+    if (!picture || [...visits.values()].some(({ query }) => query.picture === picture)) return;
+    URL.revokeObjectURL(picture.url);
   }
 
   /**
@@ -52,17 +65,32 @@ export function createNavigation({ snapshot, onArrive }) {
     }
     enter(query);
     const address = toAddress(query) || location.pathname;
-    if (replace) history.replaceState({ entry: current }, "", address);
+    // What is asked from a large photo takes the photo's place: Back leads to the results.
+    if (replace || history.state?.photo) history.replaceState({ entry: current }, "", address);
     else history.pushState({ entry: current }, "", address);
   }
 
+  /** A large photo is a step of its own above its results, so that Back closes it. @param {string} photo */
+  function openPhoto(photo) {
+    if (history.state?.photo) history.replaceState({ entry: current, photo }, "");
+    else history.pushState({ entry: current, photo }, "");
+  }
+
+  function closePhoto() {
+    if (history.state?.photo) history.back();
+  }
+
   window.addEventListener("popstate", (event) => {
-    leave();
-    current = event.state?.entry ?? `${life}/${(count += 1)}`;
-    const visit = visits.get(current) ?? { query: fromAddress(location.search), snapshot: null, scrollY: 0 };
-    visits.set(current, visit);
-    onArrive(visit);
+    const { entry = `${life}/${(count += 1)}`, photo = "" } = event.state ?? {};
+    if (entry !== current) {
+      leave();
+      current = entry;
+      const visit = visits.get(current) ?? { query: fromAddress(location.search), snapshot: null, scrollY: 0 };
+      visits.set(current, visit);
+      onArrive(visit);
+    }
+    onPhoto(photo);
   });
 
-  return { go };
+  return { go, openPhoto, closePhoto };
 }

@@ -23,5 +23,6 @@ export function largePicture(hit, widthPx) {
  * @param {Hit} hit
  */
 export function describe(hit) {
-  return hit.description || hit.attribution.text || "Photo without a description";
+  const fileName = hit.path?.split("/").at(-1);
+  return hit.description || hit.attribution.text || fileName || "Photo without a description";
 }

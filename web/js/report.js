@@ -1,6 +1,7 @@
 // @ts-check
 /** Says in words how the search stands: to eyes, and to screen readers once things are quiet. */
 
+import { WINDOW } from "./api.js";
 import { toAddress } from "./query.js";
 
 /** @typedef {import("./session.js").State} State */
@@ -9,13 +10,20 @@ import { toAddress } from "./query.js";
 const QUIET_MS = 500;
 
 /**
- * @param {{onRetry: () => void, onDropFilters: () => void, onRetryMore: () => void}} on
+ * @typedef {object} Actions What the messages offer to do.
+ * @property {() => void} onRetry
+ * @property {() => void} onDropFilters
+ * @property {() => void} onDropPhoto
  */
-export function createReport({ onRetry, onDropFilters, onRetryMore }) {
+
+/**
+ * @param {Actions & {onRetryMore: () => void}} on
+ */
+export function createReport({ onRetryMore, ...actions }) {
   const find = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
   const action = find("message-action");
   /** @type {() => void} */
-  let act = onRetry;
+  let act = actions.onRetry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let quiet;
   action.addEventListener("click", () => act());
@@ -48,12 +56,14 @@ export function createReport({ onRetry, onDropFilters, onRetryMore }) {
       document.body.dataset.busy = state.busy;
       find("main").setAttribute("aria-busy", String(state.busy !== ""));
       document.title = titleOf(state);
+      find("heading").textContent = subjectOf(state);
+      find("heading").hidden = state.view === "start";
       find("summary").textContent = summaryOf(state);
-      showMessage(messageOf(state, { onRetry, onDropFilters }));
+      showMessage(messageOf(state, actions));
       const failedMore = state.view === "results" && state.error !== null && !state.busy;
       find("end-text").textContent = failedMore
         ? `The next photos did not come: ${state.error.message}`
-        : state.view === "results" && state.next === null && !state.busy ? "That is all." : "";
+        : state.view === "results" && state.next === null && !state.busy ? lastWord(state) : "";
       find("end-retry").hidden = !failedMore;
       if (!state.busy) announce(failedMore ? find("end-text").textContent ?? "" : spoken(state));
     },
@@ -62,13 +72,29 @@ export function createReport({ onRetry, onDropFilters, onRetryMore }) {
 }
 
 /** @param {State} state */
-function titleOf({ query, view }) {
-  const subject = query.text.trim() || (query.photoId || query.picture ? "Similar photos" : "");
-  return view === "start" || !subject ? "Photo search" : `${subject} – Photo search`;
+function titleOf(state) {
+  return state.view === "start" ? "Photo search" : `${subjectOf(state)} – Photo search`;
 }
 
 /** @param {State} state */
-function countOf({ hits, next }) {
+function subjectOf({ query }) {
+  return query.text.trim() || "Similar photos";
+}
+
+/** A search ends with its window, whatever more there is. @param {State} state */
+function isWindowFull({ hits, next }) {
+  return next === null && hits.length >= WINDOW;
+}
+
+/** @param {State} state */
+function lastWord(state) {
+  return isWindowFull(state) ? "These are the best 1,000. More words may find others." : "That is all.";
+}
+
+/** @param {State} state */
+function countOf(state) {
+  const { hits, next } = state;
+  if (isWindowFull(state)) return "best 1,000 photos";
   return `${hits.length}${next === null ? "" : "+"} ${hits.length === 1 ? "photo" : "photos"}`;
 }
 
@@ -86,21 +112,24 @@ function spoken(state) {
   if (state.view !== "results") return "";
   const more = state.next === null ? "" : ", more as you go on";
   const cut = state.truncated ? " Only the first words of the search were read." : "";
+  if (isWindowFull(state)) return `The best 1,000 photos.${cut}`;
   return `${state.hits.length} ${state.hits.length === 1 ? "photo" : "photos"}${more}.${cut}`;
 }
 
 /**
  * @param {State} state
- * @param {{onRetry: () => void, onDropFilters: () => void}} on
+ * @param {Actions} on
  */
-function messageOf({ view, query, error }, { onRetry, onDropFilters }) {
+function messageOf({ view, query, error }, { onRetry, onDropFilters, onDropPhoto }) {
   if (view === "error") {
+    // A link may name a photo that is no longer there; asking again would not bring it back.
+    const lost = error.status === 404 && query.photoId !== "";
     return {
       title: error.title ?? "The search failed",
       detail: error.detail ?? "Something on this page went wrong.",
       reference: error.requestId ? `Request ${error.requestId}` : "",
-      button: "Try again",
-      onClick: onRetry,
+      button: lost ? "Search without the photo" : "Try again",
+      onClick: lost ? onDropPhoto : onRetry,
     };
   }
   if (view === "nothing") {

@@ -37,6 +37,8 @@ export function createSearchBox({ onType, onSettle, onFilter, onClear, onRemoveR
     onSettle();
   });
   words.addEventListener("keydown", (event) => {
+    // The key is for the input method: Escape there takes back a syllable, not the search.
+    if (event.isComposing) return;
     if (event.key === "Escape") {
       event.preventDefault();
       if (words.value) onClear();
