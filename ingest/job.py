@@ -73,7 +73,7 @@ def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) ->
         SourceInvalid: There are no photos, or the work directory holds another collection.
         SettingsError: A directory to write to cannot be used.
         IndexUnavailable: Another ingest is at work.
-        TooManyFailures: Most photos fail; the others are in the index as far as the run came.
+        TooManyFailures: Most photos fail; the batches encoded before are in the index.
         DiskFull: There is no room; what is written is whole, and the next run goes on.
         PhotoSearchError: The model or the index cannot do its part.
     """

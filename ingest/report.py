@@ -39,6 +39,7 @@ class Report:
         seconds: Time by stage; decoding counts as waited for, since it goes on beside the rest.
         finished: False when the run stopped early.
         worked: Photos decoded, in the index or on their way there.
+        transient: Failures whose cause may pass.
     """
 
     source: str = ""
@@ -55,6 +56,7 @@ class Report:
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     finished: bool = False
     worked: int = 0
+    transient: int = 0
 
     @property
     def reasons(self) -> Counter[Reason]:
@@ -78,16 +80,25 @@ class Report:
                 those tried so far where the cause may pass: a dead network is not worth hours.
         """
         self.failures.append(failure)
+        if failure.reason in TRANSIENT:
+            self.transient += 1
+            if self.transient >= _MIN_FAILURES_TO_STOP:
+                self._judge(self.transient, self.worked + self.transient)
         if len(self.failures) >= _MIN_FAILURES_TO_STOP:
-            tried = self.worked + len(self.failures)
-            self._judge(tried if failure.reason in TRANSIENT else self.found)
+            self.judge()
 
     def add_listing(self, listing: Listing) -> None:
-        """Take over what a source found."""
+        """Take over what a source found.
+
+        Raises:
+            TooManyFailures: More than half of it is out already, and that is not little.
+        """
         self.notes += listing.notes
         self.other_files = listing.other_files
         self.failures += listing.failures
         self.found = len(listing.photos) + len(listing.failures)
+        if len(self.failures) >= _MIN_FAILURES_TO_STOP:
+            self.judge()
 
     def judge(self) -> None:
         """Tell a collection with some bad photos from a cause that lies outside of them.
@@ -95,10 +106,9 @@ class Report:
         Raises:
             TooManyFailures: More than half of all photos have failed.
         """
-        self._judge(self.found)
+        self._judge(len(self.failures), self.found)
 
-    def _judge(self, tried: int) -> None:
-        failed = len(self.failures)
+    def _judge(self, failed: int, tried: int) -> None:
         if failed <= MAX_FAILED_SHARE * tried:
             return
         ((reason, count),) = self.reasons.most_common(1)

@@ -184,6 +184,32 @@ def test_bad_photos_that_come_first_do_not_stop_a_run_whose_others_are_good(benc
     assert (report.indexed, len(report.failures)) == (30, 25)
 
 
+def test_a_dead_network_ends_a_run_long_before_most_photos_have_failed(bench, server, tmp_path):
+    kinds = ["missing"] * 15 + ["ok"] * 5 + ["broken"] * 100
+    rows = [
+        photo_row(n, photo_image_url=f"{server.url}/{kind}/{n}") for n, kind in enumerate(kinds)
+    ]
+    lite = write_directory(tmp_path / "lite", {"photos.tsv000": table(rows)})
+    limits = DownloadLimits(tries=1)
+
+    with pytest.raises(TooManyFailures, match="20 of 25 photos failed, 20 of them as server_err"):
+        bench.run(UnsplashSource(lite), download=limits, batch=5)
+
+    assert len(bench.indexed()) == 5
+
+
+def test_a_passing_fault_does_not_end_a_run_because_other_photos_are_bad(bench, server, tmp_path):
+    kinds = ["missing"] * 30 + ["broken"] + ["ok"] * 35
+    rows = [
+        photo_row(n, photo_image_url=f"{server.url}/{kind}/{n}") for n, kind in enumerate(kinds)
+    ]
+    lite = write_directory(tmp_path / "lite", {"photos.tsv000": table(rows)})
+
+    report = bench.run(UnsplashSource(lite), download=DownloadLimits(tries=1))
+
+    assert (report.indexed, len(report.failures)) == (35, 31)
+
+
 def test_a_source_that_is_refused_claims_nothing(bench, tmp_path):
     write_pictures(bench.photos, 1)
     (tmp_path / "empty").mkdir()
