@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -55,6 +56,17 @@ def indexed_photos(url: str, bundle: ModelBundle) -> dict[str, EmbeddedPhoto]:
             found[photo_id] = embedded
         assert index.count() == len(found)
     return found
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt this process and its children, also where a shell had it ignored.
+
+    A shell without job control starts what it puts into the background so, and Python keeps to it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -391,6 +391,7 @@ def test_ctrl_c_keeps_what_is_encoded(bench):
     assert bench.run(FolderSource(bench.photos)).indexed == 2
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_does_not_wait_for_servers_that_never_answer(bench, server, tmp_path):
     rows = [photo_row(n, photo_image_url=f"{server.url}/silent/{n}") for n in range(40)]
     lite = write_directory(tmp_path / "lite", {"photos.tsv000": table(rows)})

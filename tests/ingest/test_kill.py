@@ -128,6 +128,7 @@ def test_fifty_kills_lose_nothing(
         print(f"\nseed {seed}: {landed} of 50 runs killed before their end; lost 0, twice 0")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_quietly_with_75_and_the_next_run_goes_on(
     tiny_bundle_dir, tiny_bundle, tmp_path
 ):
