@@ -21,7 +21,8 @@ from ingest.sources import SourcePhoto
 from ingest.thumbnail import thumbnail_path, write_thumbnail
 from photo_search.arrays import Float32Array, UInt8Array
 from photo_search.errors import ImageTooLarge, UnsupportedImage
-from photo_search.images import INGEST_LIMITS, QUERY_FORMATS, decode_image
+from photo_search.image_limits import INGEST_LIMITS
+from photo_search.images import QUERY_FORMATS, decode_image
 from photo_search.model_bundle import ImageSpec
 from photo_search.photo import THUMBNAIL_SIDE_PX, Photo
 from photo_search.preprocess import preprocess

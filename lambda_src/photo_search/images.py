@@ -1,8 +1,8 @@
 """From the bytes of a picture file to an upright RGB image, within limits.
 
-The only module that lets Pillow read bytes. It opens the formats it is told to and no other,
-refuses by the header what would be too large or too slow to decode, and turns every way in which a
-decoder can fail into UnsupportedImage. Knows nothing of models, nor of where the bytes came from.
+The only module that lets Pillow decode. It opens the formats it is told to and no other, and turns
+every way in which a decoder can fail into UnsupportedImage. Knows nothing of models, nor of where
+the bytes came from.
 """
 
 from __future__ import annotations
@@ -25,11 +25,19 @@ from PIL import (
     ImageFile,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,
+    TiffImagePlugin,  # noqa: F401
     WebPImagePlugin,  # noqa: F401
 )
 
 from photo_search.errors import ImageTooLarge, UnsupportedImage
+from photo_search.image_limits import (
+    QUERY_LIMITS,
+    ImageLimits,
+    check_jpeg_scans,
+    check_jpeg_segments,
+    check_pixels,
+    check_tiff_layout,
+)
 
 QUERY_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 
@@ -38,27 +46,6 @@ _PREFIX_BYTES = 16  # what Pillow's own tests of a format look at
 # Measured on real photographs at 224 px: with 2, fine texture came out at a cosine of 0.98 to whole
 # decoding; with 3, the same pictures at 0.9998.
 _DRAFT_OVERSAMPLING = 3
-
-# libwebp's animation decoder, which Pillow uses for every WebP, holds three canvases beside the
-# image: 50 megapixels took 768 MB, 25 megapixels 402 MB (measured, Pillow 13.0.0).
-_PIXEL_COST = {"WEBP": 2}
-
-# As JPEG has it. Pillow keeps a pointer to each row: a picture of 50 million rows took 1 GB.
-_MAX_SIDE_PX = 65_535
-
-# A scan of 14 bytes makes libjpeg pass over the whole picture, at some 3 ms a megapixel (measured):
-# 4 MB of them would take hours. A progressive photo has about 10 scans, a baseline one 1 to 4.
-_JPEG_SCAN = b"\xff\xda"
-_JPEG_SCANS = 20
-# Pillow joins Exif segments one by one, in time that grows with their number's square.
-_JPEG_EXIF = b"Exif\0\0"
-_JPEG_EXIF_SEGMENTS = 200
-_BIG_TIFF = 43
-# Pillow decodes each strip of an uncompressed TIFF by a call of 30 us; 4 MB hold 2 million of them.
-_TIFF_STRIPS = 65_536
-# libtiff holds a whole tile, however small the picture that is cut from it.
-_TIFF_TILE_PIXELS = 4096 * 4096
-
 _BAND_PIXELS = 1 << 20
 
 # Value of the EXIF tag -> what makes the picture upright (CIPA DC-008, tag 0x0112).
@@ -72,20 +59,6 @@ _UPRIGHT_BY_ORIENTATION = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPS_SIDES = (5, 6, 7, 8)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """The most that is decoded: bytes of the file, pixels of the picture (width x height)."""
-
-    size_bytes: int
-    pixels: int
-
-
-QUERY_LIMITS = ImageLimits(size_bytes=4 * 1024 * 1024, pixels=50_000_000)
-"""A picture in a request: Lambda's payload of 6 MB holds 4 MB in base64."""
-INGEST_LIMITS = ImageLimits(size_bytes=200 * 1024 * 1024, pixels=200_000_000)
-"""A picture of one's own collection, panoramas and scans included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,73 +160,23 @@ def _load(
 ) -> tuple[Image.Image, tuple[int, int], object]:
     """RGB image as it is stored, its full size and its orientation; keeps no second copy of it."""
     if name == "JPEG":
-        _check_jpeg_segments(data)
+        check_jpeg_segments(data)
     if name == "TIFF":
-        _check_tiff_layout(data)
+        check_tiff_layout(data)
     # Not Image.open: its bomb check warns at 89 megapixels and raises at 179, whatever our limits,
     # and the number is a global of the process.
     factory, _ = Image.OPEN[name]
     with factory(io.BytesIO(data), "") as file:
         size = file.size
-        _check_pixels(size, name, limits)
+        check_pixels(size, name, limits)
         if name == "JPEG":
-            _check_jpeg_scans(data, size, limits)
+            check_jpeg_scans(data, size, limits)
             if target_side_px is not None:
                 # Pillow takes the largest reduction that keeps both sides at or above this.
                 side = _DRAFT_OVERSAMPLING * target_side_px
                 file.draft(None, (side, side))
         file.load()
         return _to_rgb(file), size, _orientation(file)
-
-
-def _check_pixels(size: tuple[int, int], name: str, limits: ImageLimits) -> None:
-    width, height = size
-    if min(size) < 1:
-        msg = f"the {name} picture is {width} x {height} pixels"
-        raise UnsupportedImage(msg)
-    if max(size) > _MAX_SIDE_PX:
-        msg = f"the {name} picture is {width} x {height} pixels; a side's limit is {_MAX_SIDE_PX:,}"
-        raise ImageTooLarge(msg)
-    limit = limits.pixels // _PIXEL_COST.get(name, 1)
-    if width * height > limit:
-        msg = f"the {name} picture is {width} x {height} pixels; the limit is {limit:,} in all"
-        raise ImageTooLarge(msg)
-
-
-def _check_jpeg_segments(data: bytes) -> None:
-    count = data.count(_JPEG_EXIF)
-    if count > _JPEG_EXIF_SEGMENTS:
-        msg = f"the JPEG picture has {count:,} Exif segments; the limit is {_JPEG_EXIF_SEGMENTS}"
-        raise UnsupportedImage(msg)
-
-
-def _check_jpeg_scans(data: bytes, size: tuple[int, int], limits: ImageLimits) -> None:
-    """Refuse what is slow to decode; a small picture may have more scans than a large one."""
-    count = data.count(_JPEG_SCAN)
-    if count * size[0] * size[1] > _JPEG_SCANS * limits.pixels:
-        msg = f"the JPEG picture has {count:,} scans, too many for {size[0]} x {size[1]} pixels"
-        raise UnsupportedImage(msg)
-
-
-def _check_tiff_layout(data: bytes) -> None:
-    header_bytes = 16 if data[2] == _BIG_TIFF else 8
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:header_bytes])
-    file = io.BytesIO(data)
-    file.seek(directory.next)
-    directory.load(file)
-    for tag in (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS):
-        count = len(directory.get(tag, ()))
-        if count > _TIFF_STRIPS:
-            msg = f"the TIFF picture has {count:,} strips; the limit is {_TIFF_STRIPS:,}"
-            raise UnsupportedImage(msg)
-    width = directory.get(TiffImagePlugin.TILEWIDTH, 1)
-    length = directory.get(TiffImagePlugin.TILELENGTH, 1)
-    if not isinstance(width, int) or not isinstance(length, int):
-        msg = "the TIFF picture's tiles have no size"
-        raise UnsupportedImage(msg)
-    if width * length > _TIFF_TILE_PIXELS:
-        msg = f"the TIFF picture has tiles of {width} x {length} pixels"
-        raise ImageTooLarge(msg)
 
 
 def _orientation(file: ImageFile.ImageFile) -> object:

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from http_api.fields import MAX_IMAGE_BYTES
 from photo_search.errors import ImageTooLarge, UnsupportedImage
-from photo_search.images import (
-    INGEST_LIMITS,
-    QUERY_LIMITS,
-    ImageLimits,
-    decode_image,
-)
+from photo_search.image_limits import INGEST_LIMITS, QUERY_LIMITS, ImageLimits
+from photo_search.image_url import DownloadPolicy
+from photo_search.images import decode_image
 from tests.core.picture_bytes import (
     SAVE_FORMATS,
     assert_shows_corners,
@@ -39,6 +37,8 @@ from tests.memory import peak_bytes, reset_peak
 
 def test_limits_of_a_query_and_of_ingest():
     assert ImageLimits(size_bytes=4_194_304, pixels=50_000_000) == QUERY_LIMITS
+    # Each has a number of its own: a text query imports neither Pillow nor sockets.
+    assert QUERY_LIMITS.size_bytes == MAX_IMAGE_BYTES == DownloadPolicy().size_bytes
     assert ImageLimits(size_bytes=209_715_200, pixels=200_000_000) == INGEST_LIMITS
 
 

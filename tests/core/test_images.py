@@ -12,10 +12,7 @@ import pytest
 from PIL import Image
 
 from photo_search.errors import UnsupportedImage
-from photo_search.images import (
-    QUERY_FORMATS,
-    decode_image,
-)
+from photo_search.images import QUERY_FORMATS, decode_image
 from tests.core.picture_bytes import (
     ORIENTATION_TAG,
     SAVE_FORMATS,

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ingest.command import main
 from photo_search.encoder import Encoder
-from photo_search.images import INGEST_LIMITS, decode_image
+from photo_search.image_limits import INGEST_LIMITS
+from photo_search.images import decode_image
 from photo_search.index import open_index
 from photo_search.model_bundle import ModelBundle
 from photo_search.search import PhotoSearch
