@@ -28,11 +28,11 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
         body: The whole body.
         content_type: The request's header, with the boundary.
 
+    Returns:
+        The fields; without texts that are empty and files that were not chosen.
+
     Raises:
         InvalidQuery: The body is no such form; the message says what is amiss.
-
-    Returns:
-        The fields that hold something.
     """
     delimiter = b"\r\n--" + _boundary(content_type)
     # The first delimiter may open the body, without the line break that belongs to the others.
@@ -44,8 +44,7 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
         msg = "the form is cut off: its closing boundary is missing"
         raise InvalidQuery(msg)
     parts = [_parse_part(chunk) for chunk in chunks[1:-1]]
-    # A browser sends every field of a form, also those that nothing was put into.
-    return [part for part in parts if part.content]
+    return [part for part in parts if part is not None]
 
 
 def _boundary(content_type: str) -> bytes:
@@ -56,7 +55,7 @@ def _boundary(content_type: str) -> bytes:
     return boundary.encode("ascii")
 
 
-def _parse_part(chunk: bytes) -> FormPart:
+def _parse_part(chunk: bytes) -> FormPart | None:
     # A boundary's line may end in white space (RFC 2046, "transport padding").
     head, separator, content = chunk.lstrip(b" \t").partition(b"\r\n\r\n")
     if not separator or not head.startswith(b"\r\n") or len(head) > _MAX_HEADER_BYTES:
@@ -76,8 +75,12 @@ def _parse_part(chunk: bytes) -> FormPart:
     if not disposition.lower().startswith("form-data") or not name:
         msg = "a field of the form has no Content-Disposition with a name"
         raise InvalidQuery(msg)
-    is_file = _parameter(disposition, "filename") is not None
-    return FormPart(name, is_file=is_file, content=content)
+    file_name = _parameter(disposition, "filename")
+    # A browser sends every field of a form, also those that nothing was put into. A file that was
+    # chosen has a name: that it is empty is for the caller to hear.
+    if not content and not file_name:
+        return None
+    return FormPart(name, is_file=file_name is not None, content=content)
 
 
 def _parameter(header: str, name: str) -> str | None:

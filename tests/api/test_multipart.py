@@ -83,6 +83,18 @@ def test_fields_that_nothing_was_put_into_are_left_out():
     assert parse_multipart(form, TYPE) == []
 
 
+def test_a_chosen_file_without_content_is_not_left_out():
+    form = body(
+        "--b b",
+        'Content-Disposition: form-data; name="image"; filename="a.jpg"',
+        "",
+        "",
+        "--b b--",
+    )
+
+    assert parse_multipart(form, TYPE) == [FormPart("image", is_file=True, content=b"")]
+
+
 @given(st.text(st.one_of(st.sampled_from("name*0=;'\"% boundary"), st.characters()), max_size=40))
 @example("; name*=;name*0")
 def test_any_header_gives_fields_or_a_refusal(parameters):
