@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ DEFAULT_WORK_DIR = Path("build/ingest")
 DEFAULT_THUMBNAILS_DIR = Path("build/thumbs")
 DEFAULT_PORT = 8000
 _LAST_PORT = 65_535
+_MAX_DIGITS = 9
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -191,8 +192,8 @@ def _parser() -> ArgumentParser:
     for source in (folder, unsplash):
         _add_places(source)
         _add_directories(source)
-        source.add_argument("--workers", type=_positive, metavar="N", help="default: one per CPU")
-        source.add_argument("--batch", type=_positive, default=32, metavar="N")
+        source.add_argument("--workers", type=_whole(1), metavar="N", help="default: one per CPU")
+        source.add_argument("--batch", type=_whole(1), default=32, metavar="N")
         source.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
 
     search = verbs.add_parser("search", help="print the photos that answer a query")
@@ -204,7 +205,9 @@ def _parser() -> ArgumentParser:
 
     serve = verbs.add_parser("serve", help="serve the page and the API on this machine")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help="0: any")
+    serve.add_argument(
+        "--port", type=_whole(0, _LAST_PORT), default=DEFAULT_PORT, metavar="N", help="0: any"
+    )
     serve.add_argument(
         "--photos", type=Path, metavar="DIR", help="the originals (default: what was ingested)"
     )
@@ -223,20 +226,18 @@ def _add_directories(parser: ArgumentParser) -> None:
     parser.add_argument("--thumbs", type=Path, default=DEFAULT_THUMBNAILS_DIR, metavar="DIR")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        msg = f"{text} is less than 1"
-        raise ValueError(msg)
-    return number
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Make a reader of whole numbers from ``least`` to ``most``."""
 
+    def read(text: str) -> int:
+        number = int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else -1
+        if number < least or (most is not None and number > most):
+            span = f"of at least {least}" if most is None else f"from {least} to {most}"
+            msg = f"{text[:20]!r} is no whole number {span}"
+            raise ArgumentTypeError(msg)
+        return number
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= _LAST_PORT:
-        msg = f"{text} is not from 0 to {_LAST_PORT}"
-        raise ValueError(msg)
-    return number
+    return read
 
 
 def _say(line: str) -> None:

@@ -45,7 +45,6 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_STATIC_FILES = StaticFiles(directory=WEB_DIR, html=True)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -72,6 +71,8 @@ def create_app(
         lambda photo_id: opened().photo(photo_id), photos_root=photos_root, thumbs_dir=thumbs_dir
     )
 
+    page = StaticFiles(directory=WEB_DIR, html=True)
+
     async def call_handler(request: Request) -> Response:
         request_id = str(uuid.uuid4())
         body = await _read_body(request)
@@ -91,7 +92,7 @@ def create_app(
         if file is None:
             refusal = HttpRefusal(HTTPStatus.NOT_FOUND, "there is no such picture here")
             return _refuse(refusal, str(uuid.uuid4()))
-        return _file_response(request, file)
+        return _file_response(request, file, page)
 
     async def refuse_path(_request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
@@ -106,7 +107,7 @@ def create_app(
             *(Route(path, call_handler, methods=_METHODS) for path in API_PATHS),
             Route("/thumbs/{photo_id:path}", partial(send_file, find=files.thumbnail)),
             Route("/originals/{photo_id:path}", partial(send_file, find=files.original)),
-            Mount("/", _STATIC_FILES),
+            Mount("/", page),
         ],
         middleware=[Middleware(_Guard, host=host)],
         exception_handlers={HTTPException: refuse_path},
@@ -220,7 +221,7 @@ def _refuse(refusal: HttpRefusal, request_id: str) -> Response:
     )
 
 
-def _file_response(request: Request, file: PhotoFile) -> Response:
+def _file_response(request: Request, file: PhotoFile, page: StaticFiles) -> Response:
     # A photo_id stays when its picture changes, so browsers ask again each time; the ETag makes
     # that a question of some bytes.
     headers = {"Cache-Control": "private, no-cache"}
@@ -228,6 +229,6 @@ def _file_response(request: Request, file: PhotoFile) -> Response:
     response = FileResponse(
         file.path, headers=headers, media_type=file.media_type, stat_result=stat_result
     )
-    if _STATIC_FILES.is_not_modified(response.headers, request.headers):
+    if page.is_not_modified(response.headers, request.headers):
         return NotModifiedResponse(response.headers)
     return response

@@ -75,12 +75,8 @@ class FolderSource:
             listing.notes += notes
         tree = _Tree(self.root, listing, frozenset(path.resolve() for path in self.excluded))
         for path in tree.files():
-            _add(
-                path,
-                captions.pop(path_key(_relative(path, self.root)), None),
-                listing,
-                root=self.root,
-            )
+            caption = captions.pop(path_key(_relative(path, self.root)), None)
+            _add(path, caption, listing, root=self.root)
         if captions:
             listing.notes.append(
                 f"{len(captions)} rows of {captions_path.name} name no picture here"

@@ -45,7 +45,7 @@ class Tables:
         previous = csv.field_size_limit(_FIELD_CHARACTERS)
         try:
             yield from self._rows(table)
-        # RuntimeError: an encrypted zip; NotImplementedError, which is one: another compression.
+        # RuntimeError: the zip is encrypted, or compressed in a way that zipfile does not know.
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             msg = f"table {table} of {self._path} cannot be read: {error}"
             raise SourceInvalid(msg) from error

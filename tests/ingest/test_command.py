@@ -169,7 +169,9 @@ def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("serve", "--port", "70000"), "argument --port"),
+        (("serve", "--port", "70000"), "argument --port: '70000' is no whole number from 0 to"),
+        (("folder", "photos", "--workers", "0"), "'0' is no whole number of at least 1"),
+        (("folder", "photos", "--batch", "two"), "'two' is no whole number of at least 1"),
         (("serve", "--photos", "nowhere"), "--photos nowhere is no directory"),
         (("folder", "photos", "--work", "photos/000.jpg/w"), "cannot be used as a directory"),
         (("folder", "photos", "--thumbs", "photos/000.jpg"), "cannot be used as a directory"),
