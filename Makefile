@@ -9,12 +9,16 @@ PORT ?= 8000
 PHOTOS ?= build/demo/photos
 MODEL_DIR ?= models/demo
 DEMO_PHOTO_COUNT ?= 1200
+INDEX_URL ?=
+ENGINE ?= auto
+OPENSEARCH_PORT ?= 9200
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
 PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
 COLLECTION := build/$(if $(filter build/demo/photos,$(PHOTOS)),demo,own/$(firstword $(shell printf %s "$(PHOTOS_DIR)" | cksum)))
 MODEL_SUM = $(firstword $(shell cksum 2>/dev/null <"$(MODEL_DIR)/model.json"))
-WORKPLACE = --index "sqlite:///$(COLLECTION)/photos-$(MODEL_SUM).db" --model "$(MODEL_DIR)" \
+INDEX = $(or $(INDEX_URL),sqlite:///$(COLLECTION)/photos-$(MODEL_SUM).db)
+WORKPLACE = --index "$(INDEX)" --model "$(MODEL_DIR)" \
   --work $(COLLECTION)/ingest --thumbs $(COLLECTION)/thumbs
 
 DEV := .venv/bin
@@ -24,7 +28,7 @@ IMPORT_PATH := PYTHONPATH=.:lambda_src
 
 ##@ Use it
 .PHONY: demo
-demo: .venv-demo/ready ## Search 1,200 drawn photos in the browser (PHOTOS=~/Pictures for one's own, PORT=8000)
+demo: .venv-demo/ready ## Search 1,200 drawn photos in the browser (PHOTOS=~/Pictures for one's own, PORT=8000, INDEX_URL=…)
 ifeq ($(PHOTOS),build/demo/photos)
 	@$(IMPORT_PATH) $(DEMO)/python -m models.world.collection $(PHOTOS) --count $(DEMO_PHOTO_COUNT)
 endif
@@ -34,6 +38,11 @@ ifeq ($(PHOTOS),build/demo/photos)
 endif
 	@$(DEMO)/photo-search serve $(WORKPLACE) --port $(PORT) --photos "$(PHOTOS_DIR)"
 
+.PHONY: opensearch
+opensearch: .venv-demo/ready ## One OpenSearch on localhost (ENGINE=auto|docker|maven, OPENSEARCH_PORT=9200)
+	@$(IMPORT_PATH) exec $(DEMO)/python -m local.opensearch_server --engine $(ENGINE) --port $(OPENSEARCH_PORT) \
+	  $(if $(OPENSEARCH_JAVA_HOME),--java-home "$(OPENSEARCH_JAVA_HOME)")
+
 .PHONY: clean
 clean: ## Remove the demo's photos and index, and caches; keeps one's own indexes and bundles
 	rm -rf build/demo build/bench build/screenshot cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -42,7 +51,7 @@ clean: ## Remove the demo's photos and index, and caches; keeps one's own indexe
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest --ignore tests/models_torch -m "not slow and not browser"
+	$(DEV)/pytest --ignore tests/models_torch -m "not slow and not browser and not opensearch"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -54,11 +63,19 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 
 .PHONY: test-slow
 test-slow: .venv/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
-	$(DEV)/pytest --ignore tests/models_torch -m "slow"
+	$(DEV)/pytest --ignore tests/models_torch -m "slow and not opensearch"
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
 	$(DEV)/pytest tests/web -m "browser"
+
+.PHONY: test-opensearch
+test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
+	$(DEV)/pytest --ignore tests/models_torch -m "opensearch and not slow"
+
+.PHONY: test-faults
+test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults, kills, swaps under load
+	$(DEV)/pytest --ignore tests/models_torch -m "opensearch and slow"
 
 .PHONY: test-models
 test-models: .venv-models/ready ## The exporter, in the environment that has torch
@@ -67,6 +84,10 @@ test-models: .venv-models/ready ## The exporter, in the environment that has tor
 .PHONY: bench
 bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench
 	$(IMPORT_PATH) $(DEV)/python -m benchmarks
+
+.PHONY: prove
+prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs
+	$(IMPORT_PATH) $(DEV)/python -m proofs
 
 ##@ Change it
 .PHONY: fmt

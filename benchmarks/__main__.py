@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import ingest, knn, query, startup
+from benchmarks import engines, ingest, knn, query, startup
 
-for benchmark in (query, startup, ingest, knn):
+for benchmark in (query, startup, ingest, knn, engines):
     benchmark.main()

@@ -15,9 +15,10 @@ from benchmarks.machine import Figure, report
 from benchmarks.world import embed_scenes
 from models.world.scene import Kind, Scene, sample_scene
 from photo_search.arrays import Float32Array
-from photo_search.encoder import Encoder, normalised
+from photo_search.encoder import Encoder
 from photo_search.model_bundle import ModelBundle, read_model_bundle
 from photo_search.settings import read_settings
+from photo_search.unit_norm import normalised
 
 PHOTO_COUNT = 3_000
 QUERY_COUNT = 300

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from ingest.command import VERBS, main
+from ingest.arguments import TOP_VERBS
+from ingest.command import main
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(main(arguments if arguments[:1] and arguments[0] in VERBS else ["ingest", *arguments]))
+    named = arguments[:1] and arguments[0] in TOP_VERBS
+    sys.exit(main(arguments if named else ["ingest", *arguments]))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.arguments import parse_arguments
+from ingest.exit_codes import DONE, OUR_ERROR, RETRY, SOME_SKIPPED, WRONG_INPUT
 from photo_search.errors import (
     DiskFull,
     IndexUnavailable,
@@ -22,13 +24,6 @@ from photo_search.errors import (
     TooManyFailures,
 )
 from photo_search.settings import Settings, read_settings
-
-DONE, SOME_SKIPPED, WRONG_INPUT, OUR_ERROR, RETRY = 0, 1, 2, 70, 75
-DEFAULT_WORK_DIR = Path("build/ingest")
-DEFAULT_THUMBNAILS_DIR = Path("build/thumbs")
-DEFAULT_PORT = 8000
-_LAST_PORT = 65_535
-_MAX_DIGITS = 9
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parse_arguments(argv)
     except SystemExit as stop:  # argparse has printed the help or what is wrong
         return DONE if stop.code is None else int(stop.code)
     verb: Callable[[Namespace, Settings], int] = VERBS[arguments.verb]
@@ -78,11 +73,12 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
         FolderSource(
             arguments.path, arguments.captions, excluded=(arguments.work, arguments.thumbs)
         )
-        if arguments.source == "folder"
+        if arguments.verb == "folder"
         else UnsplashSource(arguments.path, arguments.images)
     )
     options = IngestOptions(
         index_url=settings.index_url,
+        index_access=settings.index_access,
         work_dir=arguments.work,
         thumbnails_dir=arguments.thumbs,
         batch=arguments.batch,
@@ -101,14 +97,16 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
 
 def _search(arguments: Namespace, settings: Settings) -> int:
     from photo_search.search import open_photo_search
-    from photo_search.search_request import SearchRequest
+    from photo_search.search_request import Mode, SearchRequest
 
     try:
         image = None if arguments.image is None else arguments.image.read_bytes()
     except OSError as error:
         msg = f"--image {arguments.image} cannot be read: {error.strerror}"
         raise SettingsError(msg) from error
-    request = SearchRequest(text=arguments.text, image=image, k=arguments.k)
+    request = SearchRequest(
+        text=arguments.text, image=image, k=arguments.k, mode=Mode(arguments.mode)
+    )
     hits = open_photo_search(settings).search(request).hits
     if arguments.json:
         facts = [
@@ -150,94 +148,49 @@ def _existing(directory: Path | None) -> Path | None:
     return directory
 
 
+def _upkeep(arguments: Namespace, settings: Settings) -> int:
+    from ingest.upkeep import TASKS
+
+    return TASKS[arguments.verb](arguments, settings)
+
+
 VERBS: dict[str, Callable[[Namespace, Settings], int]] = {
-    "ingest": _ingest,
+    "folder": _ingest,
+    "unsplash": _ingest,
     "search": _search,
     "serve": _serve,
+    "load": _upkeep,
+    "rollback": _upkeep,
+    "verify": _upkeep,
+    "remove": _upkeep,
+    "restore": _upkeep,
+    "compact": _upkeep,
+    "transform": _upkeep,
 }
 
 
 def _settings(arguments: Namespace) -> Settings:
-    """Read the environment; what the command line says comes first."""
-    settings = read_settings()
+    """Read the environment and ``.env``; what the command line says comes first."""
+    settings = read_settings(fallback=_dotenv(Path(".env")))
+    given = vars(arguments)
     return replace(
         settings,
-        index_url=arguments.index or settings.index_url,
-        model_dir=arguments.model or settings.model_dir,
+        index_url=given.get("index") or settings.index_url,
+        model_dir=given.get("model") or settings.model_dir,
     )
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("photo-search", description="Search photos by what is in them.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
 
-    ingest = verbs.add_parser("ingest", help="embed photos and fill the index")
-    sources = ingest.add_subparsers(dest="source", required=True, metavar="SOURCE")
-    folder = sources.add_parser("folder", help="a directory tree of pictures of one's own")
-    folder.add_argument("path", type=Path, metavar="DIR")
-    folder.add_argument(
-        "--captions",
-        type=Path,
-        metavar="CSV",
-        help="what is known of the photos, by column path (default: captions.csv in DIR, if any)",
-    )
-    unsplash = sources.add_parser("unsplash", help="a directory or zip of Unsplash's data set")
-    unsplash.add_argument("path", type=Path, metavar="PATH")
-    unsplash.add_argument(
-        "--images",
-        type=Path,
-        metavar="DIR",
-        help="pictures named <photo_id>.jpg or the like (default: download them)",
-    )
-    for source in (folder, unsplash):
-        _add_places(source)
-        _add_directories(source)
-        source.add_argument("--workers", type=_whole(1), metavar="N", help="default: one per CPU")
-        source.add_argument("--batch", type=_whole(1), default=32, metavar="N")
-        source.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
-
-    search = verbs.add_parser("search", help="print the photos that answer a query")
-    search.add_argument("text", nargs="?", metavar="TEXT", help='for example "red balloon"')
-    search.add_argument("--image", type=Path, metavar="FILE", help="a picture to look for")
-    search.add_argument("-k", type=int, default=10, metavar="N", help="hits (default: 10)")
-    search.add_argument("--json", action="store_true")
-    _add_places(search)
-
-    serve = verbs.add_parser("serve", help="serve the page and the API on this machine")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument(
-        "--port", type=_whole(0, _LAST_PORT), default=DEFAULT_PORT, metavar="N", help="0: any"
-    )
-    serve.add_argument(
-        "--photos", type=Path, metavar="DIR", help="the originals (default: what was ingested)"
-    )
-    _add_places(serve)
-    _add_directories(serve)
-    return parser
-
-
-def _add_places(parser: ArgumentParser) -> None:
-    parser.add_argument("--index", metavar="URL", help="default: INDEX_URL")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="default: MODEL_DIR")
-
-
-def _add_directories(parser: ArgumentParser) -> None:
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK_DIR, metavar="DIR")
-    parser.add_argument("--thumbs", type=Path, default=DEFAULT_THUMBNAILS_DIR, metavar="DIR")
-
-
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Make a reader of whole numbers from ``least`` to ``most``."""
-
-    def read(text: str) -> int:
-        number = int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else -1
-        if number < least or (most is not None and number > most):
-            span = f"of at least {least}" if most is None else f"from {least} to {most}"
-            msg = f"{text[:20]!r} is no whole number {span}"
-            raise ArgumentTypeError(msg)
-        return number
-
-    return read
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        msg = f"{path} cannot be read: {reason}"
+        raise SettingsError(msg) from error
 
 
 def _say(line: str) -> None:

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
     CONNECTION_LOST = "connection_lost"
     TIMED_OUT = "timed_out"
+    REFUSED_BY_INDEX = "refused_by_index"
 
 
 TRANSIENT = frozenset(

@@ -6,19 +6,22 @@ It may be stopped anywhere and run again.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.atomic_file import make_directory, remove_partial_files
 from ingest.collection import claim
 from ingest.decode import DecodeSettings
 from ingest.download import DownloadLimits
-from ingest.load import Loader
+from ingest.failure import Failure, Reason
+from ingest.load import MARKS_NAME, Loader
 from ingest.pipeline import Pipeline
 from ingest.progress import Progress, progress_bar
+from ingest.remove import keep_removed_out, remove_thumbnails
 from ingest.report import Report
+from ingest.shard_files import space_directory
 from ingest.shards import ShardRow, ShardStore
 from ingest.sources import Listing, PhotoSource, SourcePhoto
 from ingest.thumbnail import thumbnail_path
@@ -26,7 +29,8 @@ from ingest.writer_lock import writer_lock
 from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
 from photo_search.errors import TooManyFailures
-from photo_search.index import create_index
+from photo_search.index import PhotoIndex, create_index
+from photo_search.settings import IndexAccess
 
 SHARD_PHOTOS = 512
 SHARD_S = 10.0
@@ -39,6 +43,7 @@ class IngestOptions:
 
     Attributes:
         index_url: The index to fill.
+        index_access: How its server is reached.
         work_dir: Shards, marks, lock and report.json.
         thumbnails_dir: Where thumbnails of one's own photos go.
         workers: Processes that decode; 1 decodes in this one.
@@ -51,6 +56,7 @@ class IngestOptions:
     index_url: str
     work_dir: Path
     thumbnails_dir: Path
+    index_access: IndexAccess = field(default_factory=IndexAccess)
     workers: int = field(default_factory=usable_cpus)
     batch: int = 32
     shard_photos: int = SHARD_PHOTOS
@@ -111,26 +117,27 @@ class _Run:
         self._encoder = encoder
         self._options = options
         self._report = report
-        directory = options.work_dir / "shards" / encoder.bundle.fingerprint[:16]
+        directory = space_directory(options.work_dir, encoder.bundle.fingerprint)
         self._shards = ShardStore(directory, encoder.bundle, rendition=source.rendition)
-        self._marks = directory / "marks.json"
+        keep_removed_out(options.work_dir, self._shards)
+        self._marks = directory / MARKS_NAME
         self._thumbnails_dir: Path | None = None
         self._rows: list[ShardRow] = []
         self._shard_start_s = 0.0
 
     def run(self, listing: Listing) -> None:
-        report, bundle, url = self._report, self._encoder.bundle, self._options.index_url
+        report = self._report
+        listing = self._without_removed(listing)
         report.add_listing(listing)
         if self._source.writes_thumbnails:
             self._thumbnails_dir = self._options.thumbnails_dir
             make_directory(self._thumbnails_dir)
             remove_partial_files(self._thumbnails_dir)
-        with closing(
-            create_index(url, fingerprint=bundle.fingerprint, dimension=bundle.dimension)
-        ) as index:
-            loader = Loader(self._shards, index, marks=self._marks, url=url)
+            remove_thumbnails(self._thumbnails_dir, list(self._shards.tombstones))
+        with closing(self._open_index()) as index:
+            loader = self._loader(index)
             with report.timed("index"):
-                loader.catch_up()
+                self._add_rejected(loader.catch_up().rejected)
             todo = [photo for photo in listing.photos if not self._is_done(photo)]
             report.unchanged = len(listing.photos) - len(todo)
             with progress_bar(
@@ -138,6 +145,31 @@ class _Run:
             ) as progress:
                 self._ingest(todo, loader, progress)
             self._forget(listing, loader)
+        # A load may have swapped another index in meanwhile, which lacks what came since.
+        with closing(self._open_index()) as current, report.timed("index"):
+            if current.name != index.name:
+                self._add_rejected(self._loader(current).catch_up().rejected)
+
+    def _open_index(self) -> PhotoIndex:
+        bundle = self._encoder.bundle
+        return create_index(
+            self._options.index_url,
+            fingerprint=bundle.fingerprint,
+            dimension=bundle.dimension,
+            access=self._options.index_access,
+        )
+
+    def _loader(self, index: PhotoIndex) -> Loader:
+        return Loader(self._shards, index, marks=self._marks, name=index.name)
+
+    def _without_removed(self, listing: Listing) -> Listing:
+        removed = self._shards.tombstones
+        photos = [one for one in listing.photos if one.photo.photo_id not in removed]
+        failures = [one for one in listing.failures if one.photo_id not in removed]
+        self._report.kept_out = (
+            len(listing.photos) + len(listing.failures) - len(photos) - len(failures)
+        )
+        return replace(listing, photos=photos, failures=failures)
 
     def _ingest(self, todo: Sequence[SourcePhoto], loader: Loader, progress: Progress) -> None:
         pipeline = Pipeline(
@@ -177,21 +209,32 @@ class _Run:
             with self._report.timed("shards"):
                 photos = self._shards.add(self._rows)
             with self._report.timed("index"):
-                loader.store(photos)
-            self._report.indexed += len(photos)
+                filled = loader.store(photos)
+            self._add_rejected(filled.rejected)
+            self._report.indexed += filled.stored
             self._rows = []
         self._shard_start_s = time.monotonic()
+
+    def _add_rejected(self, rejected: Mapping[str, str]) -> None:
+        told = {failure.photo_id for failure in self._report.failures}
+        for photo_id in sorted(rejected.keys() - told):
+            failure = Failure(photo_id, photo_id, Reason.REFUSED_BY_INDEX, rejected[photo_id])
+            self._report.add_failure(failure)
 
     def _forget(self, listing: Listing, loader: Loader) -> None:
         """Take out photos that are no longer there, or no longer pictures."""
         if not (self._source.forgets_missing and listing.complete):
             return
         kept = {photo.photo.photo_id for photo in listing.photos}
-        kept -= {failure.photo_id for failure in self._report.failures}
+        kept -= {
+            failure.photo_id
+            for failure in self._report.failures
+            # What an index refuses is a picture nevertheless; another index may take it.
+            if failure.reason is not Reason.REFUSED_BY_INDEX
+        }
         if gone := sorted(self._shards.live.keys() - kept):
             self._shards.remove(gone)
             loader.delete(gone)
             self._report.removed = len(gone)
         if self._thumbnails_dir is not None:
-            for photo_id in gone:
-                thumbnail_path(self._thumbnails_dir, photo_id).unlink(missing_ok=True)
+            remove_thumbnails(self._thumbnails_dir, gone)

@@ -32,7 +32,8 @@ class Report:
         found: Photos that the source listed.
         indexed: Photos that were new or had changed.
         unchanged: Photos that earlier runs had done.
-        removed: Photos that left the index.
+        removed: Photos that left the index because the source has them no more.
+        kept_out: Photos of the source that ``photo-search remove`` took out for good.
         failures: Photos left out.
         notes: What a person should know of the source.
         other_files: Files that are no pictures, by extension.
@@ -50,6 +51,7 @@ class Report:
     indexed: int = 0
     unchanged: int = 0
     removed: int = 0
+    kept_out: int = 0
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     other_files: Counter[str] = field(default_factory=Counter)
@@ -88,7 +90,7 @@ class Report:
             self.judge()
 
     def add_listing(self, listing: Listing) -> None:
-        """Take over what a source found.
+        """Take over what a source found, without what is kept out.
 
         Raises:
             TooManyFailures: More than half of it is out already, and that is not little.
@@ -96,7 +98,7 @@ class Report:
         self.notes += listing.notes
         self.other_files = listing.other_files
         self.failures += listing.failures
-        self.found = len(listing.photos) + len(listing.failures)
+        self.found = len(listing.photos) + len(listing.failures) + self.kept_out
         if len(self.failures) >= _MIN_FAILURES_TO_STOP:
             self.judge()
 
@@ -106,7 +108,7 @@ class Report:
         Raises:
             TooManyFailures: More than half of all photos have failed.
         """
-        self._judge(len(self.failures), self.found)
+        self._judge(len(self.failures), self.found - self.kept_out)
 
     def _judge(self, failed: int, tried: int) -> None:
         if failed <= MAX_FAILED_SHARE * tried:
@@ -121,6 +123,8 @@ class Report:
         counts = (
             f"{self.indexed} photos indexed, {self.unchanged} unchanged, {self.removed} removed"
         )
+        if self.kept_out:
+            counts += f", {self.kept_out} kept out"
         lines = [f"{counts}, {len(self.failures)} failed, in {self.seconds['total']:.1f} s"]
         lines += [f"  {count} {reason}" for reason, count in self.reasons.most_common()]
         lines += [f"  note: {note}" for note in self.notes]
@@ -142,6 +146,7 @@ class Report:
             "indexed": self.indexed,
             "unchanged": self.unchanged,
             "removed": self.removed,
+            "kept_out": self.kept_out,
             "failed": len(self.failures),
             "failed_by_reason": dict(self.reasons.most_common()),
             "failures": [

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from photo_search.errors import IndexUnavailable, SettingsError
 
+LOCK_NAME = "lock"
+
 
 @contextmanager
 def writer_lock(directory: Path) -> Iterator[None]:
@@ -19,7 +21,7 @@ def writer_lock(directory: Path) -> Iterator[None]:
         SettingsError: The directory cannot be written to.
     """
     try:
-        file = (directory / "lock").open("a")
+        file = (directory / LOCK_NAME).open("a")
     except OSError as error:
         msg = f"{directory} cannot be written to: {error.strerror}"
         raise SettingsError(msg) from error

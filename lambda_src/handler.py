@@ -33,7 +33,8 @@ from http_api.problem import (
 from http_api.request_parsing import request_from_event
 from http_api.routes import Routes, answer_http
 from photo_search import errors
-from photo_search.search import PhotoSearch, open_photo_search
+from photo_search.index import import_server_engine, is_embedded
+from photo_search.search import PhotoSearch, open_encoder, open_photo_search
 from photo_search.search_request import SearchRequest
 from photo_search.settings import Settings, read_settings
 
@@ -52,6 +53,8 @@ STATUSES: dict[type[errors.PhotoSearchError], HTTPStatus] = {
     errors.ModelError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.IndexNotFound: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.FingerprintMismatch: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.IndexAccessDenied: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.BulkRejected: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.IndexReadOnly: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.IndexCorrupt: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -241,18 +244,24 @@ def _logger() -> Logger:
 
 
 _settings = once(read_settings)
-_photo_search = once(lambda: open_photo_search(_settings()))
+_encoder = once(lambda: open_encoder(_settings()))
+_photo_search = once(lambda: open_photo_search(_settings(), encoder=_encoder()))
 
 handler = make_handler(_photo_search, read=_settings)
 """What Lambda calls; settings, model and index are read by the first call."""
 
 
 def warm_up() -> None:
-    """Open the search and load the towers that ``PRELOAD`` names; Lambda's init is the time for it.
+    """Load the towers that ``PRELOAD`` names, and the index; Lambda's init is the time for it.
 
-    A failure is logged and left to the calls, each of which answers with a problem.
+    An index on a server is not connected to: a snapshot of the process must hold no socket and no
+    credentials. A failure is logged and left to the calls, each of which answers with a problem.
     """
     try:
-        _photo_search().encoder.warm_up(_settings().preload)
+        _encoder().warm_up(_settings().preload)
+        if is_embedded(_settings().index_url):
+            _photo_search()
+        else:
+            import_server_engine()
     except errors.PhotoSearchError:
         _logger().exception("the warm-up failed")

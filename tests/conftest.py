@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,23 @@ def tiny_bundle(tiny_bundle_dir: Path) -> ModelBundle:
 @pytest.fixture(scope="session")
 def demo_bundle() -> ModelBundle:
     return read_model_bundle(REPOSITORY / "models" / "demo")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--opensearch",
+        metavar="URL",
+        help="a running OpenSearch with k-NN to use instead of one of our own",
+    )
+
+
+@pytest.fixture(scope="session")
+def opensearch_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A real server; the tests that use it carry the marker opensearch."""
+    if given := request.config.getoption("--opensearch"):
+        yield given
+        return
+    from local.opensearch_server.node import running_node
+
+    with running_node() as node:
+        yield node.url

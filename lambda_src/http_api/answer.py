@@ -22,7 +22,10 @@ def search_answer(result: SearchResult, bundle: ModelBundle) -> Json:
             for hit in result.hits
         ],
         "next": result.next_offset,
-        "facets": {},
+        "facets": {
+            facet: [{"value": one.value, "count": one.count} for one in counts]
+            for facet, counts in result.facets.items()
+        },
         "took_ms": {
             "encode": round(result.took_ms.encode, 2),
             "search": round(result.took_ms.search, 2),

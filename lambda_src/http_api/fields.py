@@ -86,16 +86,15 @@ def read_number(fields: Fields, name: str) -> float | None:
 
 def read_choice(fields: Fields, name: str, choices: type[Choice]) -> Choice | None:
     """Read one word of an enumeration; None where left out."""
-    if name not in fields:
-        return None
-    value = fields[name]
-    if not isinstance(value, str):
-        raise _mistyped(name, value, "a string")
-    try:
-        return choices(value)
-    except ValueError as error:
-        msg = f"{name} is {echo(value)}; it may be {', '.join(choices)}"
-        raise InvalidQuery(msg) from error
+    return _choice(name, fields[name], choices) if name in fields else None
+
+
+def read_choices(fields: Fields, name: str, choices: type[Choice]) -> tuple[Choice, ...]:
+    """Read a list of words of an enumeration; empty where left out."""
+    values = fields.get(name, [])
+    if not isinstance(values, list):
+        raise _mistyped(name, values, "a list")
+    return tuple(_choice(name, value, choices) for value in values)
 
 
 def read_object(fields: Fields, name: str) -> dict[str, object]:
@@ -162,6 +161,16 @@ def echo(value: str) -> str:
     if len(value) > _MAX_ECHO_CHARACTERS:
         return f"{value[:_MAX_ECHO_CHARACTERS]!r}…"
     return repr(value)
+
+
+def _choice(name: str, value: object, choices: type[Choice]) -> Choice:
+    if not isinstance(value, str):
+        raise _mistyped(name, value, "a string")
+    try:
+        return choices(value)
+    except ValueError as error:
+        msg = f"{name} is {echo(value)}; it may be {', '.join(choices)}"
+        raise InvalidQuery(msg) from error
 
 
 def _mistyped(name: str, value: object, wanted: str) -> InvalidQuery:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from http_api.event_body import MAX_BODY_BYTES
 from http_api.fields import MAX_IMAGE_BYTES
 from http_api.openapi_schemas import (
+    FACETS_AS_WORDS,
     FILTERS,
     IMAGE_URL,
     INPUT_TYPE,
@@ -28,8 +29,11 @@ _DESCRIPTIONS = {
     "query": "Words, or a picture's URL, as `input_type` says.",
     "k": "Hits on this page.",
     "offset": "Rank of the first hit; offset and k add up to 1000 at most.",
-    "mode": "What ranks the photos: what is in them, or their words.",
-    "min_cosine": "Least cosine similarity of a hit.",
+    "mode": "What ranks the photos: what is in them (semantic); the words of their description, "
+    "keywords, place and photographer (keyword), which takes text alone; or both, fused by "
+    "reciprocal rank (hybrid), which needs text.",
+    "min_cosine": "Least cosine similarity of a hit; in mode semantic only.",
+    "facets": "What the photos found are counted by, separated by commas.",
     "weights": "How much each part of the query counts; a JSON object.",
     "image": "The picture file.",
 }
@@ -43,6 +47,7 @@ _PARAMETERS: dict[str, Schema] = {
     "image": {"type": "string", "format": "binary", "minLength": 1},
     "weights": {"type": "string", "contentMediaType": "application/json"},
     **PAGING,
+    "facets": FACETS_AS_WORDS,
     **FILTERS,
 }
 _SEARCH_PROBLEMS = {
@@ -110,6 +115,9 @@ def openapi_document() -> Schema:
 
 def _query_parameter(name: str) -> Schema:
     parameter: Schema = {"name": name, "in": "query", "schema": _PARAMETERS[name]}
+    if name == "facets":
+        words = PAGING[name] | {"minItems": 1}
+        parameter |= {"schema": words, "style": "form", "explode": False}
     if name in _DESCRIPTIONS:
         parameter["description"] = _DESCRIPTIONS[name]
     return parameter

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from http_api.fields import MAX_IMAGE_BYTES, MAX_NAME_CHARACTERS, MAX_URL_CHARACTERS
-from photo_search.index import WINDOW
+from photo_search.index import WINDOW, Facet
+from photo_search.index.protocol import MAX_FACET_VALUES
 from photo_search.photo import Colour, Orientation, Source
 from photo_search.search_request import (
     DEFAULT_K,
@@ -50,6 +51,12 @@ PAGING: Schema = {
     "offset": {"type": "integer", "minimum": 0, "maximum": WINDOW - 1, "default": 0},
     "mode": {"enum": list(Mode), "default": Mode.SEMANTIC},
     "min_cosine": _COSINE,
+    "facets": {"type": "array", "items": {"enum": list(Facet)}, "uniqueItems": True},
+}
+FACETS_AS_WORDS: Schema = {
+    "type": "string",
+    "pattern": f"^({'|'.join(Facet)})(,({'|'.join(Facet)}))*$",
+    "examples": ["colour,country"],
 }
 _MOMENT = NAME | {
     "description": "ISO 8601 date, or date and time; in UTC where it names no zone.",
@@ -60,6 +67,7 @@ FILTERS: Schema = {
     "colour": {"enum": list(Colour), "description": "One of the photo's main colours."},
     "photographer": NAME | {"description": "Name or user name, whole, in any case."},
     "country": NAME | {"description": "Whole, in any case."},
+    "camera": NAME | {"description": "Whole, in any case."},
     "taken_from": _MOMENT,
     "taken_before": _MOMENT,
 }
@@ -111,6 +119,32 @@ _PICTURE: Schema = {
     "attribution": _object({"text": _STRING, "html": _STRING}),
 }
 _MODEL: Schema = {"fingerprint": _STRING, "build": _STRING}
+_FACET_VALUES: dict[Facet, Schema] = {
+    Facet.ORIENTATION: {"enum": list(Orientation)},
+    Facet.COLOUR: {"enum": list(Colour)},
+}
+_FACETS: Schema = _object(
+    {
+        facet: {
+            "type": "array",
+            "maxItems": MAX_FACET_VALUES,
+            "items": _object(
+                {
+                    "value": _FACET_VALUES.get(facet, {"type": "string", "minLength": 1}),
+                    "count": {"type": "integer", "minimum": 1},
+                }
+            ),
+        }
+        for facet in Facet
+    },
+    optional=tuple(Facet),
+) | {
+    "description": "Those asked for. How many photos have each value, the commonest "
+    f"{MAX_FACET_VALUES} first; a photo counts for each of its main colours, and for nothing where "
+    f"it has no value. Counted, filters applied, over the nearest {WINDOW} photos (mode semantic), "
+    f"over every photo that matches (keyword), or over the {WINDOW} that both rankings together "
+    "put first (hybrid)."
+}
 SCHEMAS: Schema = {
     "SearchRequest": _SEARCH_REQUEST,
     "SearchAnswer": _object(
@@ -121,8 +155,17 @@ SCHEMAS: Schema = {
                 "items": _object(
                     {
                         "photo_id": _STRING,
-                        "score": _NUMBER,
-                        "cosine": _nullable(_NUMBER),
+                        "score": _NUMBER
+                        | {
+                            "description": "What ranked the photo, comparable within one answer "
+                            "only: the cosine (mode semantic), BM25 (keyword), or the sum of the "
+                            "photo's reciprocal ranks by embedding and by words (hybrid)."
+                        },
+                        "cosine": _nullable(_NUMBER)
+                        | {
+                            "description": "Cosine similarity with the query; null in mode "
+                            "keyword, and in hybrid for a photo found by its words alone."
+                        },
                         **_PICTURE,
                     }
                 ),
@@ -136,7 +179,7 @@ SCHEMAS: Schema = {
                     f"{WINDOW}, k must be {WINDOW} - next or less",
                 }
             ),
-            "facets": {"type": "object"},
+            "facets": _FACETS,
             "took_ms": _object(dict.fromkeys(("encode", "search", "total"), _NUMBER)),
             "model": _object(_MODEL),
             "query": _object({"truncated": {"type": "boolean"}}),

@@ -18,6 +18,7 @@ from http_api.fields import (
     echo,
     read_base64_image,
     read_choice,
+    read_choices,
     read_integer,
     read_moment,
     read_number,
@@ -27,7 +28,7 @@ from http_api.fields import (
 )
 from http_api.multipart import parse_multipart
 from photo_search.errors import InvalidQuery
-from photo_search.index import Filters
+from photo_search.index import Facet, Filters
 from photo_search.photo import Colour, Orientation
 from photo_search.search_request import DEFAULT_K, MAX_TEXT_CHARACTERS, Mode, Part, SearchRequest
 
@@ -36,11 +37,12 @@ FILTER_NAMES = (
     "colour",
     "photographer",
     "country",
+    "camera",
     "taken_from",
     "taken_before",
 )
 INPUT_TYPE_NAMES = ("input_type", "query")
-_PAGE_NAMES = ("k", "offset", "mode", "min_cosine")
+_PAGE_NAMES = ("k", "offset", "mode", "min_cosine", "facets")
 QUERY_NAMES = ("q", "photo_id", "image_url", *INPUT_TYPE_NAMES, *_PAGE_NAMES, *FILTER_NAMES)
 BODY_NAMES = (*Part, *INPUT_TYPE_NAMES, "weights", *_PAGE_NAMES, "filters")
 FORM_NAMES = (*Part, *INPUT_TYPE_NAMES, "weights", *_PAGE_NAMES, *FILTER_NAMES)
@@ -155,9 +157,11 @@ def _search_request(fields: Fields, *, image: bytes | None) -> SearchRequest:
             colour=read_choice(filters, "colour", Colour),
             photographer=read_string(filters, "photographer"),
             country=read_string(filters, "country"),
+            camera=read_string(filters, "camera"),
             taken_from=read_moment(filters, "taken_from"),
             taken_before=read_moment(filters, "taken_before"),
         ),
+        facets=read_choices(fields, "facets", Facet),
     )
 
 
@@ -192,7 +196,7 @@ def _once_each(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def _fields_from_words(words: dict[str, str]) -> dict[str, object]:
-    """Give numbers their type and put the filters into an object of their own."""
+    """Give numbers and lists their type and put the filters into an object of their own."""
     fields: dict[str, object] = {
         name: word for name, word in words.items() if name not in FILTER_NAMES
     }
@@ -202,6 +206,8 @@ def _fields_from_words(words: dict[str, str]) -> dict[str, object]:
             fields[name] = int(words[name])
     if "min_cosine" in words and _NUMBER.fullmatch(words["min_cosine"]):
         fields["min_cosine"] = float(words["min_cosine"])
+    if "facets" in words:
+        fields["facets"] = words["facets"].split(",")
     return fields
 
 

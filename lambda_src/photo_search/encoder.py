@@ -17,13 +17,12 @@ from photo_search.arrays import Float32Array, Int64Array
 from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ModelBundle
+from photo_search.unit_norm import normalised
 
 if TYPE_CHECKING:
     import onnxruntime as ort
 
     from photo_search.tokenizer import Tokenizer
-
-_MIN_NORM = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,11 @@ class Encoder:
             if self._text is None:
                 self._text = _load(self.bundle.text_path, threads=self._threads)
         tokens = self._tokenizer.tokenize(texts)
-        embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, D)
-        return TextEmbeddings(self._checked(embedding, len(texts)), tokens.truncated)
+        embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, tower D)
+        embedding = self._checked(embedding, len(texts))
+        if self.bundle.post_transform is not None:
+            embedding = self.bundle.post_transform.apply_to_texts(embedding)
+        return TextEmbeddings(embedding, tokens.truncated)
 
     def encode_image(self, pixel_values: Float32Array) -> Float32Array:
         """Embed prepared pictures with the image tower.
@@ -106,28 +108,18 @@ class Encoder:
         with self._lock:
             if self._image is None:
                 self._image = _load(self.bundle.image_path, threads=self._threads)
-        embedding = _run(self._image, "pixel_values", pixel_values)  # (B, D)
-        return self._checked(embedding, len(pixel_values))
+        embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
+        embedding = self._checked(embedding, len(pixel_values))
+        if self.bundle.post_transform is not None:
+            embedding = self.bundle.post_transform.apply_to_images(embedding)
+        return embedding
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
-        if embedding.shape != (rows, self.bundle.dimension):
-            msg = f"the model gave shape {embedding.shape}, not ({rows}, {self.bundle.dimension})"
+        expected = (rows, self.bundle.tower_dimension)
+        if embedding.shape != expected:
+            msg = f"the model gave shape {embedding.shape}, not {expected}"
             raise ModelError(msg)
         return normalised(embedding)
-
-
-def normalised(embedding: Float32Array) -> Float32Array:
-    """Scale each row of ``(..., D)`` to unit L2 norm.
-
-    Raises:
-        ModelError: A row is NaN, infinite or has zero norm: it points nowhere.
-    """
-    norm = np.linalg.norm(embedding, axis=-1, keepdims=True)  # (..., 1)
-    if not np.all(np.isfinite(norm)) or np.any(norm < _MIN_NORM):
-        msg = f"an embedding has norm {norm.min()}; it must be finite and above {_MIN_NORM}"
-        raise ModelError(msg)
-    unit: Float32Array = (embedding / norm).astype(np.float32)  # (..., D)
-    return unit
 
 
 def _run(

@@ -15,8 +15,10 @@
     ├── PhotoIndexError
     │   ├── IndexNotFound
     │   ├── FingerprintMismatch  the index was made with another embedding space
+    │   ├── IndexAccessDenied    credentials, permissions or certificates do not let us in
     │   ├── IndexReadOnly
     │   ├── IndexCorrupt
+    │   ├── BulkRejected         the engine refuses some photos for good
     │   └── IndexUnavailable     worth retrying
     └── IngestError              the job stops
         ├── SourceInvalid
@@ -28,6 +30,8 @@ the exit code of each in ingest's command line alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class PhotoSearchError(Exception):
@@ -82,12 +86,29 @@ class FingerprintMismatch(PhotoIndexError):
     """The index holds embeddings of another space than the model's."""
 
 
+class IndexAccessDenied(PhotoIndexError):
+    """The server does not let us in, or is not who it claims to be."""
+
+
 class IndexReadOnly(PhotoIndexError):
-    """A write was asked of an index that is opened for reading."""
+    """A write was asked of an index that is opened for reading, or that takes none now."""
 
 
 class IndexCorrupt(PhotoIndexError):
     """The index's file is damaged."""
+
+
+class BulkRejected(PhotoIndexError):
+    """The engine refuses some photos for good; the others of the batch are stored.
+
+    Attributes:
+        reasons: The engine's reason by photo_id.
+    """
+
+    def __init__(self, message: str, *, reasons: Mapping[str, str]) -> None:
+        """Keep the message and the reasons."""
+        super().__init__(message)
+        self.reasons = dict(reasons)
 
 
 class IndexUnavailable(PhotoIndexError):

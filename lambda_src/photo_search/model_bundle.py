@@ -18,6 +18,11 @@ import numpy as np
 
 from photo_search.arrays import Float32Array
 from photo_search.errors import ModelError
+from photo_search.post_transform import (
+    PostTransform,
+    read_post_transform,
+    transformed_fingerprint,
+)
 
 MANIFEST_NAME = "model.json"
 FORMAT = 1
@@ -96,14 +101,15 @@ class ModelBundle:
         checkpoint: The weights' name.
         revision: Their pinned commit or run.
         licence: Their licence.
-        dimension: Length D of the embeddings.
+        dimension: Length D of the embeddings, after the post-transform where there is one.
         precision: ``fp32`` or ``int8``.
         fingerprint: Identity of the embedding space: equal ones may be compared, others never.
         build: Identity of how it runs; may differ between ingest and query.
         image: How pixels are prepared.
         text: How text is prepared.
         text_mean: ``(D,)`` mean of the unit embeddings of a sample of texts.
-        image_mean: ``(D,)`` the same of pictures.
+        image_mean: ``(D,)`` the same of pictures. A post-transform has moved both along.
+        post_transform: What happens to embeddings after the towers; None for nothing.
     """
 
     directory: Path
@@ -118,6 +124,12 @@ class ModelBundle:
     text: TextSpec
     text_mean: Float32Array
     image_mean: Float32Array
+    post_transform: PostTransform | None
+
+    @property
+    def tower_dimension(self) -> int:
+        """Length of what the towers give."""
+        return self.post_transform.dimension_in if self.post_transform else self.dimension
 
     @property
     def tokenizer_path(self) -> Path:
@@ -213,9 +225,6 @@ def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBun
     if manifest["format"] != FORMAT:
         msg = f"format is {manifest['format']!r}"
         raise ValueError(msg)
-    if manifest["post_transform"] is not None:
-        msg = f"post_transform is {manifest['post_transform']!r}; this version knows none"
-        raise ValueError(msg)
     image, text = manifest["image"], manifest["text"]
     return ModelBundle(
         directory=directory,
@@ -244,7 +253,28 @@ def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBun
         ),
         text_mean=np.asarray(manifest["mean_embedding"]["text"], dtype=np.float32),
         image_mean=np.asarray(manifest["mean_embedding"]["image"], dtype=np.float32),
+        post_transform=_post_transform(directory, manifest),
     )
+
+
+def _post_transform(directory: Path, manifest: dict[str, Any]) -> PostTransform | None:
+    facts = manifest["post_transform"]
+    if facts is None:
+        return None
+    if facts["file"] not in manifest["files"]:
+        msg = f"files lists no {facts['file']!r}, the post_transform"
+        raise ValueError(msg)
+    transform = read_post_transform(directory / facts["file"])
+    said = (facts["kind"], facts["dimension_in"], manifest["dimension"])
+    found = (transform.kind, transform.dimension_in, transform.dimension_out)
+    if said != found:
+        msg = f"post_transform is said to be {said}, {facts['file']} has {found}"
+        raise ValueError(msg)
+    fingerprint = transformed_fingerprint(facts["source_fingerprint"], transform)
+    if manifest["fingerprint"] != fingerprint:
+        msg = f"fingerprint is {manifest['fingerprint']!r}; the post_transform makes {fingerprint}"
+        raise ValueError(msg)
+    return transform
 
 
 def _problem(bundle: ModelBundle) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from photo_search.errors import InvalidQuery
-from photo_search.index import WINDOW, Filters
+from photo_search.index import WINDOW, Facet, Filters
 
 MAX_K = 100
 DEFAULT_K = 20
@@ -19,6 +19,8 @@ class Mode(StrEnum):
 
     SEMANTIC = "semantic"
     """Embeddings: what is in the picture."""
+    HYBRID = "hybrid"
+    """Both, fused by rank: a photo found either way is there, one found both ways is ahead."""
     KEYWORD = "keyword"
     """Words of description, keywords, place and photographer."""
 
@@ -44,9 +46,11 @@ class SearchRequest:
         weights: How much each part counts, 1 where left out; a negative one leads away.
         k: Hits on this page, 1 to MAX_K.
         offset: Rank of the first hit; ``offset + k`` may not pass WINDOW.
-        mode: What ranks the photos; KEYWORD takes text alone.
-        min_cosine: Hits below it are left out.
+        mode: What ranks the photos. KEYWORD takes text alone. HYBRID takes text and any other
+            parts: the words are looked for, and the embedding is that of all parts together.
+        min_cosine: Hits below it are left out; for SEMANTIC alone.
         filters: Conditions on every hit.
+        facets: What the photos found are counted by, each at most once.
     """
 
     text: str | None = None
@@ -59,6 +63,7 @@ class SearchRequest:
     mode: Mode = Mode.SEMANTIC
     min_cosine: float | None = None
     filters: Filters = field(default_factory=Filters)
+    facets: tuple[Facet, ...] = ()
 
 
 def check_request(request: SearchRequest) -> None:
@@ -81,15 +86,36 @@ def check_request(request: SearchRequest) -> None:
     if not parts:
         msg = f"the query is empty; give at least one of {', '.join(Part)}"
         raise InvalidQuery(msg)
-    if request.mode is Mode.KEYWORD and parts != {Part.TEXT}:
-        msg = "mode keyword takes text alone"
-        raise InvalidQuery(msg)
-    if request.mode is Mode.KEYWORD and request.min_cosine is not None:
-        msg = "min_cosine means nothing in mode keyword, which compares no embeddings"
-        raise InvalidQuery(msg)
+    _check_mode(request, parts)
+    _check_facets(request.facets)
     if request.text is not None:
         _check_text(request.text)
     _check_weights(request.weights, parts)
+
+
+def _check_mode(request: SearchRequest, parts: set[Part]) -> None:
+    if request.mode is Mode.SEMANTIC:
+        return
+    if request.mode is Mode.KEYWORD and parts != {Part.TEXT}:
+        msg = "mode keyword takes text alone"
+        raise InvalidQuery(msg)
+    if Part.TEXT not in parts:
+        msg = "mode hybrid needs text, whose words it looks for"
+        raise InvalidQuery(msg)
+    if request.min_cosine is not None:
+        msg = f"min_cosine means nothing in mode {request.mode}, which finds photos by words alone"
+        raise InvalidQuery(msg)
+    # Led away from by the embedding and looked for by the words, they would be both at once.
+    if request.mode is Mode.HYBRID and request.weights.get(Part.TEXT, 1.0) < 0:
+        msg = "weights.text is negative; mode hybrid looks for the words of text"
+        raise InvalidQuery(msg)
+
+
+def _check_facets(facets: tuple[Facet, ...]) -> None:
+    for facet in facets:
+        if facets.count(facet) > 1:
+            msg = f"facets names {facet} {facets.count(facet)} times; once is enough"
+            raise InvalidQuery(msg)
 
 
 def _check_text(text: str) -> None:

@@ -5,23 +5,83 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from photo_search.errors import SettingsError
 
 MODEL_DIR_ENV = "MODEL_DIR"
 INDEX_URL_ENV = "INDEX_URL"
+INDEX_AUTH_ENV = "INDEX_AUTH"
+INDEX_USER_ENV = "INDEX_USER"
+INDEX_PASSWORD_ENV = "INDEX_PASSWORD"  # noqa: S105 - a name, not a password
+INDEX_CA_FILE_ENV = "INDEX_CA_FILE"
+AWS_REGION_ENV = "AWS_REGION"
+AWS_DEFAULT_REGION_ENV = "AWS_DEFAULT_REGION"
 PRELOAD_ENV = "PRELOAD"
 ALLOW_IMAGE_URL_ENV = "ALLOW_IMAGE_URL"
 ALLOW_HTTP_IMAGE_URL_ENV = "ALLOW_HTTP_IMAGE_URL"
 ENCODER_THREADS_ENV = "ENCODER_THREADS"
 CORS_ALLOW_ORIGIN_ENV = "CORS_ALLOW_ORIGIN"
+SETTING_NAMES = (
+    MODEL_DIR_ENV,
+    INDEX_URL_ENV,
+    INDEX_AUTH_ENV,
+    INDEX_USER_ENV,
+    INDEX_PASSWORD_ENV,
+    INDEX_CA_FILE_ENV,
+    AWS_REGION_ENV,
+    AWS_DEFAULT_REGION_ENV,
+    PRELOAD_ENV,
+    ALLOW_IMAGE_URL_ENV,
+    ALLOW_HTTP_IMAGE_URL_ENV,
+    ENCODER_THREADS_ENV,
+    CORS_ALLOW_ORIGIN_ENV,
+)
+"""Every variable that ``read_settings`` looks at."""
 
+# Fixed by AWS: docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+AWS_ACCESS_KEY_ID_ENV = "AWS_ACCESS_KEY_ID"
+AWS_SECRET_ACCESS_KEY_ENV = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - a name
+AWS_SESSION_TOKEN_ENV = "AWS_SESSION_TOKEN"  # noqa: S105 - a name
+CONTAINER_FULL_URI_ENV = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+CONTAINER_RELATIVE_URI_ENV = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+CONTAINER_TOKEN_ENV = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
+CONTAINER_TOKEN_FILE_ENV = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 - a name
+
+INDEX_AUTHS = ("sigv4", "basic", "none")
 MAX_THREADS = 1024
 TOWERS = ("text", "image")
 _ORIGIN = re.compile(r"https?://[^\s/,?#]+")
 _TRUE_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAccess:
+    """How a server that holds the index is reached; an embedded index needs none of it."""
+
+    auth: str = ""
+    """``sigv4``, ``basic`` or ``none``; empty decides by the host: ``sigv4`` for an Amazon
+    OpenSearch Service domain, ``none`` for any other."""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    """Certificates (PEM) to trust instead of the usual ones."""
+    region: str = ""
+    """AWS region to sign for where the host's name does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsEnvironment:
+    """What the environment says about AWS credentials; empty where it says nothing."""
+
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    container_full_uri: str = ""
+    container_relative_uri: str = ""
+    container_token: str = field(default="", repr=False)
+    container_token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +90,7 @@ class Settings:
 
     model_dir: Path = Path("models/demo")
     index_url: str = "sqlite:///build/photos.db"
+    index_access: IndexAccess = IndexAccess()
     preload: tuple[str, ...] = ()
     """Towers that ``warm_up()`` loads: any of ``text``, ``image``."""
     allow_image_url: bool = True
@@ -40,25 +101,31 @@ class Settings:
     """Origin that browsers may call the API from; empty sends no CORS header."""
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def read_settings(
+    environ: Mapping[str, str] | None = None,
+    *,
+    fallback: Mapping[str, str | None] | None = None,
+) -> Settings:
     """Read the settings.
 
     Args:
         environ: Names to values; the process environment when left out. An empty value counts
             as not given.
+        fallback: Values that count where the environment gives none, such as those of a ``.env``
+            file. Names that are no setting are passed over.
 
     Raises:
-        SettingsError: A value is malformed; the message names the variable and what it may be.
+        SettingsError: A value is malformed, missing or contradicts another; the message names the
+            variable and what it may be, and never repeats a password.
     """
-    given = {
-        name: value
-        for name, value in (os.environ if environ is None else environ).items()  # noqa: TID251
-        if value
-    }
+    given = _given(fallback or {}) | _given(_environment(environ))
     defaults = Settings()
+    index_url = given.get(INDEX_URL_ENV, defaults.index_url)
+    refuse_credentials_in(index_url)
     return Settings(
         model_dir=Path(given.get(MODEL_DIR_ENV, defaults.model_dir)),
-        index_url=given.get(INDEX_URL_ENV, defaults.index_url),
+        index_url=index_url,
+        index_access=_read_index_access(given),
         preload=_read_towers(given.get(PRELOAD_ENV, "")),
         allow_image_url=_read_bool(given, ALLOW_IMAGE_URL_ENV, default=defaults.allow_image_url),
         allow_http_image_url=_read_bool(
@@ -67,6 +134,96 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         encoder_threads=_read_count(given, ENCODER_THREADS_ENV, default=defaults.encoder_threads),
         cors_allow_origin=_read_origin(given, defaults.cors_allow_origin),
     )
+
+
+def read_aws_environment(environ: Mapping[str, str] | None = None) -> AwsEnvironment:
+    """Read what the environment says about AWS credentials now; call it at each use.
+
+    Raises:
+        SettingsError: There is a key without its secret, or the reverse.
+    """
+    given = _environment(environ)
+    access_key = given.get(AWS_ACCESS_KEY_ID_ENV, "")
+    secret_key = given.get(AWS_SECRET_ACCESS_KEY_ENV, "")
+    if bool(access_key) != bool(secret_key):
+        names = (AWS_ACCESS_KEY_ID_ENV, AWS_SECRET_ACCESS_KEY_ENV)
+        there, absent = names if access_key else reversed(names)
+        msg = f"{there} is given without {absent}; give both or neither"
+        raise SettingsError(msg)
+    token_file = given.get(CONTAINER_TOKEN_FILE_ENV, "")
+    return AwsEnvironment(
+        access_key=access_key,
+        secret_key=secret_key,
+        session_token=given.get(AWS_SESSION_TOKEN_ENV, ""),
+        container_full_uri=given.get(CONTAINER_FULL_URI_ENV, ""),
+        container_relative_uri=given.get(CONTAINER_RELATIVE_URI_ENV, ""),
+        container_token=given.get(CONTAINER_TOKEN_ENV, ""),
+        container_token_file=Path(token_file) if token_file else None,
+    )
+
+
+def refuse_credentials_in(index_url: str) -> None:
+    """Refuse an index URL that holds a user or a password: URLs end up in logs and messages.
+
+    A password may itself hold a slash or a ``#``, and the scheme may have been forgotten, so an
+    ``@`` anywhere is taken for their end, save in the path of a file.
+
+    Raises:
+        SettingsError: It does; the message repeats nothing of the URL.
+    """
+    if "@" in index_url and not index_url.startswith("sqlite:"):
+        msg = (
+            "the index URL holds a user or a password (it has an @); give them as "
+            f"{INDEX_USER_ENV} and {INDEX_PASSWORD_ENV} with {INDEX_AUTH_ENV}=basic"
+        )
+        raise SettingsError(msg)
+
+
+def _environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environ is None else environ  # noqa: TID251 - the one place
+
+
+def _given(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name in SETTING_NAMES if (value := values.get(name))}
+
+
+def _read_index_access(given: Mapping[str, str]) -> IndexAccess:
+    auth = given.get(INDEX_AUTH_ENV, "")
+    if auth and auth not in INDEX_AUTHS:
+        msg = f"{INDEX_AUTH_ENV} is {auth!r}; it may be {', '.join(INDEX_AUTHS)}, or left out"
+        raise SettingsError(msg)
+    for name in (INDEX_USER_ENV, INDEX_PASSWORD_ENV):
+        if auth == "basic" and name not in given:
+            msg = f"{INDEX_AUTH_ENV} is 'basic' but {name} is not given; it needs both"
+            raise SettingsError(msg)
+        if auth != "basic" and name in given:
+            says = f"is {auth!r}" if auth else "is not given"
+            msg = (
+                f"{name} is given but {INDEX_AUTH_ENV} {says}; a user and a password go with "
+                f"{INDEX_AUTH_ENV}=basic only"
+            )
+            raise SettingsError(msg)
+    user = given.get(INDEX_USER_ENV, "")
+    if ":" in user:  # RFC 7617, section 2
+        msg = f"{INDEX_USER_ENV} is {user!r}; a user's name has no colon"
+        raise SettingsError(msg)
+    return IndexAccess(
+        auth=auth,
+        user=user,
+        password=given.get(INDEX_PASSWORD_ENV, ""),
+        ca_file=_read_file(given, INDEX_CA_FILE_ENV),
+        region=given.get(AWS_REGION_ENV) or given.get(AWS_DEFAULT_REGION_ENV, ""),
+    )
+
+
+def _read_file(given: Mapping[str, str], name: str) -> Path | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if not Path(value).is_file():
+        msg = f"{name} is {value!r}; there is no such file"
+        raise SettingsError(msg)
+    return Path(value)
 
 
 def _read_bool(given: Mapping[str, str], name: str, *, default: bool) -> bool:

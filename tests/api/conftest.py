@@ -35,6 +35,7 @@ def photo(photo_id):
         photographer_username="ada",
         taken_at=datetime(2024, 5, 31, 8, tzinfo=UTC),
         country="Norway",
+        camera="Pinhole Mk II" if photo_id == "blue" else "",
         licence="CC0",
         colours=(Colour(photo_id),),
         blur_hash="LKO2?U%2Tw=w]~RBVZRi};RPxuwH",

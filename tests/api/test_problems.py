@@ -8,6 +8,7 @@ import pytest
 
 from handler import SERVICE, STATUSES, make_handler
 from photo_search import errors
+from photo_search.search import PhotoSearch
 from photo_search.settings import Settings
 from tests.api.events import REQUEST_ID, Context, http_event
 
@@ -15,8 +16,13 @@ SECRET = "/var/secret/photos.db"
 
 
 def leaves(kind):
-    below = kind.__subclasses__()
+    """Leaves of the tree in errors.py; an engine's own kinds have their parent's status."""
+    below = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
     return [leaf for child in below for leaf in leaves(child)] if below else [kind]
+
+
+def raised(kind, message):
+    return kind(message, reasons={}) if kind is errors.BulkRejected else kind(message)
 
 
 def failing(error, **settings):
@@ -57,7 +63,7 @@ def test_every_leaf_of_the_error_tree_has_a_status():
 
 @pytest.mark.parametrize("kind", leaves(errors.PhotoSearchError))
 def test_every_error_is_answered_with_its_status(kind):
-    response = failing(kind("what and which"))(http_event("GET", "/healthz"))
+    response = failing(raised(kind, "what and which"))(http_event("GET", "/healthz"))
 
     assert response["statusCode"] == STATUSES[kind]
     assert response["headers"]["Content-Type"] == "application/problem+json"
@@ -114,6 +120,48 @@ def test_an_index_that_does_not_answer_gives_503_with_retry_after():
     assert response["statusCode"] == 503
     assert response["headers"]["Retry-After"] == "7"
     assert SECRET not in response["body"]
+
+
+class AwayIndex:
+    """Counts, and fails to do anything else."""
+
+    def count(self):
+        return 7
+
+    def __getattr__(self, name):
+        raise errors.IndexUnavailable(SECRET, retry_after_s=9)
+
+
+@pytest.fixture
+def away(photo_search):
+    search = PhotoSearch(photo_search.encoder, AwayIndex())
+    handler = make_handler(lambda: search, read=Settings)
+    return lambda event: handler(event, Context())
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/search", "q=red"),
+        ("/search", "q=red&mode=hybrid"),
+        ("/search", "q=red&mode=keyword"),
+        ("/search", "photo_id=red"),
+        ("/photos/red", ""),
+    ],
+)
+def test_an_index_that_goes_away_later_gives_503_with_its_own_retry_after(away, path, query):
+    response = away(http_event("GET", path, query=query))
+
+    assert response["statusCode"] == 503
+    assert response["headers"]["Retry-After"] == "9"
+    assert SECRET not in response["body"]
+
+
+def test_health_asks_the_index_for_its_count_alone(away):
+    response = away(http_event("GET", "/healthz"))
+
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["photos"] == 7
 
 
 def test_settings_that_cannot_be_read_give_a_500(photo_search):

@@ -161,6 +161,7 @@ def test_a_picture_as_the_whole_body_finds_it_first(call, file_format):
         ({"colour": "red"}, ["red"]),
         ({"photographer": "ADA"}, ["blue", "green", "purple", "red"]),
         ({"country": "norway", "colour": "blue"}, ["blue"]),
+        ({"camera": "pinhole mk ii"}, ["blue"]),
         ({"taken_from": "2024-05-31", "colour": "green"}, ["green"]),
         ({"taken_from": "2024-05-31T10:00:00+02:00", "colour": "green"}, ["green"]),
         ({"taken_before": "2024-05-31T08:00:00Z"}, []),

@@ -12,8 +12,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = (
-    "PIL", "onnxruntime", "tokenizers", "ftfy", "pydantic", "boto3", "botocore", "requests",
-    "starlette", "http_api.openapi", "photo_search.image_url", "photo_search.index.sqlite",
+    "PIL", "onnxruntime", "tokenizers", "ftfy", "pydantic", "boto3", "requests", "opensearchpy",
+    # Powertools imports the mere top of botocore (1 ms) where there is one.
+    "botocore.session", "starlette", "http_api.openapi", "photo_search.image_url",
+    "photo_search.index.sqlite", "photo_search.index.opensearch",
 )  # fmt: skip
 
 
@@ -66,6 +68,27 @@ def test_the_lambda_s_entry_loads_the_text_tower_alone(settings):
     )
 
     assert state == {"towers": ["text"], "pillow": False}
+
+
+def test_the_warm_up_connects_to_no_server_but_has_imported_what_it_takes(settings):
+    code = """
+import json, socket, sys
+def refuse(*_):
+    raise AssertionError("a socket was opened")
+socket.socket.connect = refuse
+import lambda_entry, handler
+print(json.dumps({
+    "towers": handler._encoder().loaded_towers,
+    "imported": "opensearchpy" in sys.modules and "requests_aws4auth" in sys.modules,
+}))
+"""
+    environment = {
+        "MODEL_DIR": str(settings.model_dir),
+        "INDEX_URL": "https://search-photos-x.eu-central-1.es.amazonaws.com",
+        "PRELOAD": "text",
+    }
+
+    assert run(code, **environment) == {"towers": ["text"], "imported": True}
 
 
 @pytest.mark.parametrize(

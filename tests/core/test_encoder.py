@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from ingest.transformed_bundle import write_transformed_bundle
 from photo_search import encoder as encoder_module
 from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
 from photo_search.errors import InvalidQuery, ModelError
 from photo_search.model_bundle import read_model_bundle
+from photo_search.post_transform import PostTransform
 from tests.tiny_bundle import BLUE, DIMENSION, RED, SIZE, write_tiny_bundle
 
 
@@ -155,3 +158,60 @@ def test_a_graph_that_is_no_onnx_is_a_model_error_that_names_it(tmp_path):
 
     with pytest.raises(ModelError, match=r"text\.onnx"):
         Encoder(bundle).encode_text(["red"])
+
+
+@pytest.fixture
+def transformed(tiny_bundle, tmp_path):
+    """The tiny model centred and rotated into its first five axes."""
+    rotation = np.linalg.qr(np.random.default_rng(2).normal(size=(5, 5)))[0]
+    matrix = np.eye(DIMENSION, 5, dtype=np.float32) @ rotation.astype(np.float32)
+    transform = PostTransform(tiny_bundle.text_mean, tiny_bundle.image_mean, matrix)
+    write_transformed_bundle(tiny_bundle, transform, tmp_path)
+    return Encoder(read_model_bundle(tmp_path), threads=1)
+
+
+def test_a_transformed_bundle_encodes_into_the_transformed_space(encoder, transformed):
+    texts = ["red", "blue", "red blue"]
+    pixel_values = np.stack([plain(1, 0, 0), plain(0, 0.5, 1)])
+    transform = transformed.bundle.post_transform
+
+    by_words = transformed.encode_text(texts).embedding
+    by_picture = transformed.encode_image(pixel_values)
+
+    expected = transform.apply_to_texts(encoder.encode_text(texts).embedding)
+    np.testing.assert_allclose(by_words, expected, atol=1e-6)
+    expected = transform.apply_to_images(encoder.encode_image(pixel_values))
+    np.testing.assert_allclose(by_picture, expected, atol=1e-6)
+    for embedding in (by_words, by_picture):
+        assert embedding.shape[1] == transformed.bundle.dimension == 5
+        np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+
+
+def test_centring_by_modality_closes_the_gap_between_words_and_pictures(encoder, transformed):
+    def cosine(each: Encoder) -> float:
+        words = each.encode_text(["red"]).embedding[0]
+        return float(words @ each.encode_image(plain(1, 0, 0)[np.newaxis])[0])
+
+    assert cosine(encoder) < 0.6
+    assert cosine(transformed) > 0.99
+
+
+def test_no_rows_of_a_transformed_bundle_have_its_dimension(transformed):
+    assert transformed.encode_text([]).embedding.shape == (0, 5)
+    assert transformed.encode_image(np.empty((0, 3, SIZE, SIZE), np.float32)).shape == (0, 5)
+    assert transformed.loaded_towers == ()
+
+
+def test_a_transformed_bundle_warms_up_one_tower_at_a_time(transformed):
+    transformed.warm_up(("text",))
+    assert transformed.loaded_towers == ("text",)
+
+    transformed.warm_up(("image",))
+    assert transformed.loaded_towers == ("text", "image")
+
+
+def test_a_tower_that_does_not_fit_the_transform_is_a_model_error(transformed, demo_bundle):
+    bundle = dataclasses.replace(demo_bundle, post_transform=transformed.bundle.post_transform)
+
+    with pytest.raises(ModelError, match=r"shape \(1, 128\), not \(1, 8\)"):
+        Encoder(bundle, threads=1).encode_text(["red"])

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ingest.transformed_bundle import write_transformed_bundle
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ResizeRule, read_model_bundle
+from photo_search.post_transform import (
+    PostTransform,
+    transformed_fingerprint,
+    write_post_transform,
+)
 from tests.tiny_bundle import DIMENSION, write_manifest, write_tiny_bundle
 
 FILES = ("tokenizer.json", "text.onnx", "image.onnx")
@@ -74,6 +83,8 @@ def test_a_directory_without_manifest_is_an_error_that_names_it(tmp_path):
     [
         {"format": 2},
         {"post_transform": {"pca": 64}},
+        {"post_transform": {"file": "post_transform.npz"}},
+        {"post_transform": "pca"},
         {"image": {"size": 16, "resize": "stretch", "mean": [0, 0, 0], "std": [1, 1, 1]}},
         {"text": {}},
         {"files": {}},
@@ -109,3 +120,93 @@ def test_the_build_follows_the_manifest_and_the_fingerprint_does_not(directory):
 
     assert before.build != after.build
     assert before.fingerprint == after.fingerprint
+
+
+def pca(dimension: int = 3, *, seed: int = 0) -> PostTransform:
+    rng = np.random.default_rng(seed)
+    matrix = np.linalg.qr(rng.normal(size=(DIMENSION, dimension)))[0].astype(np.float32)
+    text_mean, image_mean = rng.normal(size=(2, DIMENSION)).astype(np.float32) / 10
+    return PostTransform(text_mean, image_mean, matrix)
+
+
+@pytest.fixture
+def transformed(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("transformed")
+    write_transformed_bundle(read_model_bundle(directory), pca(), target)
+    return target
+
+
+def put_transform(directory: Path, transform: PostTransform) -> None:
+    """Replace the npz file, and its sha256 in the manifest, but nothing else there."""
+    file = io.BytesIO()
+    write_post_transform(file, transform)
+    (directory / "post_transform.npz").write_bytes(file.getvalue())
+    manifest = json.loads((directory / "model.json").read_text())
+    manifest["files"]["post_transform.npz"]["sha256"] = hashlib.sha256(file.getvalue()).hexdigest()
+    write_manifest(directory, manifest)
+
+
+def test_a_transformed_bundle_has_the_dimension_after_the_transform(directory, transformed):
+    source, bundle = read_model_bundle(directory), read_model_bundle(transformed)
+
+    assert source.post_transform is None
+    assert source.tower_dimension == source.dimension == DIMENSION
+    assert bundle.post_transform is not None
+    assert (bundle.tower_dimension, bundle.dimension) == (DIMENSION, 3)
+    assert bundle.fingerprint == transformed_fingerprint("tiny", pca())
+    text_mean, image_mean = pca().moved_means(source.text_mean, source.image_mean)
+    np.testing.assert_allclose(bundle.text_mean, text_mean, atol=1e-6)
+    np.testing.assert_allclose(bundle.image_mean, image_mean, atol=1e-6)
+
+
+def test_a_changed_or_missing_transform_file_is_an_error_that_names_it(transformed):
+    path = transformed / "post_transform.npz"
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(ModelError, match=r"post_transform\.npz.*altered"):
+        read_model_bundle(transformed)
+
+    path.unlink()
+    with pytest.raises(ModelError, match=r"post_transform\.npz.*incomplete"):
+        read_model_bundle(transformed)
+
+
+def test_another_transform_under_the_same_fingerprint_is_refused(transformed):
+    put_transform(transformed, pca(seed=1))
+
+    with pytest.raises(ModelError, match=r"fingerprint is .* the post_transform makes"):
+        read_model_bundle(transformed)
+
+
+def test_a_transform_of_another_shape_than_the_manifest_says_is_refused(transformed):
+    put_transform(transformed, pca(4))
+
+    with pytest.raises(ModelError, match=r"said to be .*, 8, 3\), .*\.npz has .*, 8, 4\)"):
+        read_model_bundle(transformed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kind", "pca"),
+        ("dimension_in", 9),
+        ("source_fingerprint", "other"),
+        ("file", "tokenizer.json"),
+        ("file", "../post_transform.npz"),
+        ("file", ["post_transform.npz"]),
+    ],
+)
+def test_a_manifest_that_tells_something_else_of_the_transform_is_refused(transformed, name, value):
+    facts = json.loads((transformed / "model.json").read_text())["post_transform"]
+    change_manifest(transformed, post_transform=facts | {name: value})
+
+    with pytest.raises(ModelError, match=r"model\.json|tokenizer\.json"):
+        read_model_bundle(transformed)
+
+
+def test_a_transform_file_that_files_does_not_list_is_refused(transformed):
+    files = json.loads((transformed / "model.json").read_text())["files"]
+    del files["post_transform.npz"]
+    change_manifest(transformed, files=files)
+
+    with pytest.raises(ModelError, match=r"files lists no 'post_transform\.npz'"):
+        read_model_bundle(transformed)

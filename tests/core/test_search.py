@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from base64 import b64encode
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,21 @@ import pytest
 from PIL import Image
 
 from photo_search.encoder import Encoder
-from photo_search.errors import ImageUrlRefused, InvalidQuery, PhotoNotFound
+from photo_search.errors import ImageUrlRefused, IndexNotFound, InvalidQuery, PhotoNotFound
 from photo_search.images import decode_image
-from photo_search.index import EmbeddedPhoto, Filters, create_index
-from photo_search.photo import Orientation, Photo
+from photo_search.index import EmbeddedPhoto, Facet, FacetCount, Filters, create_index
+from photo_search.photo import Colour, Orientation, Photo
 from photo_search.preprocess import preprocess
-from photo_search.search import PhotoSearch, open_photo_search
+from photo_search.search import (
+    ANSWER_WITHIN_S,
+    SEARCH_WITHIN_S,
+    PhotoSearch,
+    open_photo_search,
+)
 from photo_search.search_request import MAX_TEXT_CHARACTERS, Mode, Part, SearchRequest
-from photo_search.settings import Settings
+from photo_search.settings import IndexAccess, Settings
 from tests.core.index.memory_index import MemoryIndex
+from tests.core.raw_server import RawServer, response, sends
 from tests.tiny_bundle import DIMENSION
 
 COLOURS = {
@@ -46,7 +53,11 @@ def search(tiny_bundle):
         [
             EmbeddedPhoto(
                 Photo(
-                    name, *((20, 10) if name == "blue" else (10, 20)), description=f"a {name} wall"
+                    name,
+                    *((20, 10) if name == "blue" else (10, 20)),
+                    description=f"a {name} wall",
+                    colours=(Colour.RED, Colour.BROWN) if name.endswith("red") else (),
+                    country="Norway" if name == "blue" else "",
                 ),
                 searching._embed_image(picture(rgb)),
             )
@@ -137,6 +148,107 @@ def test_keyword_mode_matches_words_and_has_no_cosine(search):
     assert result.hits[0].cosine is None
 
 
+def test_hybrid_mode_puts_a_photo_ahead_that_is_found_by_its_words_too(search):
+    request = SearchRequest(text="blue wall", image=picture(COLOURS["red"]))
+
+    by_meaning = search.search(request)
+    by_both = search.search(replace(request, mode=Mode.HYBRID))
+
+    assert found(by_meaning)[0] == "purple"
+    assert found(by_both)[0] == "blue"
+    assert by_both.hits[0].score > by_both.hits[1].score
+    assert by_both.hits[0].cosine is not None
+
+
+def test_hybrid_mode_leaves_the_photo_to_resemble_out(search):
+    ids = found(search.search(SearchRequest(text="red wall", photo_id="red", mode=Mode.HYBRID)))
+
+    assert ids[0] == "dark-red"
+    assert sorted(ids) == sorted(set(COLOURS) - {"red"})
+
+
+def test_hybrid_mode_filters_and_pages_as_the_others_do(search):
+    request = SearchRequest(text="wall", mode=Mode.HYBRID, k=2, offset=2)
+    filtered = replace(request, offset=0, filters=Filters(orientation=Orientation.LANDSCAPE))
+
+    assert search.search(request).next_offset == 4
+    assert found(search.search(filtered)) == ["blue"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_every_mode_counts_the_facets_asked_for_in_their_order(search, mode):
+    facets = (Facet.ORIENTATION, Facet.COLOUR, Facet.COUNTRY, Facet.CAMERA)
+    request = SearchRequest(text="wall", mode=mode, k=1, facets=facets)
+
+    counted = search.search(request).facets
+
+    assert tuple(counted) == facets
+    assert counted[Facet.ORIENTATION] == (FacetCount("portrait", 4), FacetCount("landscape", 1))
+    assert counted[Facet.COLOUR] == (FacetCount("brown", 2), FacetCount("red", 2))
+    assert counted[Facet.COUNTRY] == (FacetCount("Norway", 1),)
+    assert counted[Facet.CAMERA] == ()
+
+
+def test_nothing_is_counted_unless_it_is_asked_for(search):
+    assert search.search(SearchRequest(text="wall")).facets == {}
+
+
+class Deadlines(MemoryIndex):
+    """Remembers how long it was given."""
+
+    given_s: float | None = None
+
+    def knn(self, query):
+        self.given_s = query.timeout_s
+        return super().knn(query)
+
+    def match_text(self, query):
+        self.given_s = query.timeout_s
+        return super().match_text(query)
+
+    def hybrid(self, query):
+        self.given_s = query.timeout_s
+        return super().hybrid(query)
+
+
+@pytest.mark.parametrize(
+    ("encode_s", "left_s"),
+    [
+        (0.02, SEARCH_WITHIN_S),
+        (ANSWER_WITHIN_S - SEARCH_WITHIN_S, SEARCH_WITHIN_S),
+        (ANSWER_WITHIN_S - 4, 4),
+        (ANSWER_WITHIN_S - 0.5, 1),
+        (ANSWER_WITHIN_S + 60, 1),
+    ],
+)
+def test_the_index_gets_what_encoding_left_of_the_time_but_never_nothing(
+    tiny_bundle, encode_s, left_s
+):
+    now_s = 100.0
+
+    def slow_download(url):
+        nonlocal now_s
+        now_s += encode_s
+        return picture(COLOURS["red"])
+
+    index = Deadlines(tiny_bundle.fingerprint, DIMENSION)
+    encoder = Encoder(tiny_bundle, threads=1)
+    slow = PhotoSearch(encoder, index, download_image=slow_download, clock=lambda: now_s)
+
+    slow.search(SearchRequest(image_url="https://x.example/red"))
+
+    assert index.given_s == pytest.approx(left_s)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_every_mode_has_a_deadline(tiny_bundle, mode):
+    index = Deadlines(tiny_bundle.fingerprint, DIMENSION)
+
+    PhotoSearch(Encoder(tiny_bundle, threads=1), index).search(SearchRequest("red", mode=mode))
+
+    assert index.given_s == SEARCH_WITHIN_S
+
+
 def test_the_time_is_split_into_encode_and_search(search):
     took_ms = search.search(SearchRequest(text="red")).took_ms
 
@@ -167,6 +279,10 @@ def test_a_cut_text_is_reported(search):
         (SearchRequest(text="red", weights={Part.IMAGE: 1.0}), "image"),
         (SearchRequest(photo_id="red", mode=Mode.KEYWORD), "keyword"),
         (SearchRequest(text="red", mode=Mode.KEYWORD, min_cosine=0.5), "min_cosine"),
+        (SearchRequest(text="red", mode=Mode.HYBRID, min_cosine=0.5), "min_cosine.*hybrid"),
+        (SearchRequest(photo_id="red", mode=Mode.HYBRID), "hybrid needs text"),
+        (SearchRequest("red", mode=Mode.HYBRID, weights={Part.TEXT: -1.0}), "weights.text"),
+        (SearchRequest("red", facets=(Facet.COLOUR, Facet.COLOUR)), "facets.*colour 2 times"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_with_its_reason(search, request_, names):
@@ -179,6 +295,16 @@ def test_an_unknown_photo_id_is_not_found(search):
         search.search(SearchRequest(photo_id="nobody"))
     with pytest.raises(PhotoNotFound, match="nobody"):
         search.photo("nobody")
+
+
+def test_an_unknown_photo_id_is_told_before_anything_is_downloaded(search):
+    def download(url):
+        pytest.fail(f"{url} was downloaded")
+
+    watched = PhotoSearch(search.encoder, search.index, download_image=download)
+
+    with pytest.raises(PhotoNotFound, match="nobody"):
+        watched.search(SearchRequest(photo_id="nobody", image_url="https://x.example/blue"))
 
 
 def test_an_image_url_is_refused_where_downloads_are_switched_off(search):
@@ -257,3 +383,18 @@ def test_the_encoder_gets_the_threads_of_the_settings(settings):
     composed = open_photo_search(replace(settings, encoder_threads=5))
 
     assert composed.encoder._threads == 5
+
+
+def test_a_server_that_holds_the_index_is_reached_with_the_settings_credentials(tiny_bundle_dir):
+    access = IndexAccess(auth="basic", user="reader", password="open sesame")
+
+    nothing = response(b"{}", status="404 Not Found", content_type="application/json")
+
+    with RawServer(sends(nothing)) as server:
+        url = f"http://127.0.0.1:{server.port}/photos"
+        settings = Settings(model_dir=tiny_bundle_dir, index_url=url, index_access=access)
+        with pytest.raises(IndexNotFound):
+            open_photo_search(settings)
+
+    basic = b64encode(b"reader:open sesame").decode()
+    assert f"\r\nauthorization: basic {basic}\r\n".lower() in server.requests[0].lower()

@@ -14,6 +14,7 @@ from photo_search.encoder import Encoder
 from photo_search.index import EmbeddedPhoto, open_index
 from photo_search.model_bundle import ModelBundle
 from tests.ingest.fault_server import FaultServer, running_fault_server
+from tests.ingest.shell import Shell
 
 
 class Bench:
@@ -85,3 +86,8 @@ def make_bench(
 def server() -> Iterator[FaultServer]:
     with running_fault_server() as server:
         yield server
+
+
+@pytest.fixture
+def shell(tmp_path: Path, tiny_bundle_dir: Path, tiny_bundle: ModelBundle) -> Shell:
+    return Shell(tmp_path, tiny_bundle_dir, tiny_bundle)

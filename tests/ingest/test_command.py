@@ -8,7 +8,6 @@ import pty
 import subprocess
 import sys
 import termios
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,50 +15,14 @@ from tqdm import tqdm
 
 from ingest import command
 from ingest.command import exit_code, main
+from ingest.exit_codes import OUR_ERROR
 from ingest.progress import progress_bar
 from ingest.writer_lock import writer_lock
 from photo_search import errors
-from photo_search.model_bundle import ModelBundle
-from tests.conftest import REPOSITORY
 from tests.ingest.conftest import indexed_photos
 from tests.ingest.fault_server import FaultServer
 from tests.ingest.pictures import write_pictures
 from tests.ingest.unsplash_files import photo_row, table, write_directory, write_zip
-
-PYTHON_PATH = f"{REPOSITORY}:{REPOSITORY / 'lambda_src'}"
-
-
-class Shell:
-    """Runs the command in a directory of its own with the tiny model."""
-
-    def __init__(self, directory: Path, model: Path, bundle: ModelBundle) -> None:
-        self.directory = directory
-        self.photos = directory / "photos"
-        self.bundle = bundle
-        self.environment = {
-            "PYTHONPATH": PYTHON_PATH,
-            "MODEL_DIR": str(model),
-            "INDEX_URL": f"sqlite:///{directory / 'photos.db'}",
-        }
-
-    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ingest", *map(str, arguments)],
-            cwd=self.directory,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    def indexed(self) -> set[str]:
-        return set(indexed_photos(self.environment["INDEX_URL"], self.bundle))
-
-
-@pytest.fixture
-def shell(tmp_path: Path, tiny_bundle_dir: Path, tiny_bundle: ModelBundle) -> Shell:
-    return Shell(tmp_path, tiny_bundle_dir, tiny_bundle)
 
 
 def test_a_folder_is_ingested_and_searched_with_exit_code_0(shell):
@@ -153,7 +116,7 @@ def test_a_directory_without_photos_gives_exit_code_2_and_no_index(shell):
         (["folder", ".", "--model", "missing"], "MODEL_DIR must be a model bundle"),
         (["folder", ".", "--workers", "0"], "--workers"),
         (["folder"], "DIR"),
-        ([], "SOURCE"),
+        ([], "TASK"),
         (["search", "--image", "missing.jpg"], "missing.jpg cannot be read"),
         (["search", "red", "--index", "nowhere://x"], "nowhere://x"),
     ],
@@ -202,7 +165,7 @@ def test_an_error_of_ours_is_printed_whole_and_is_not_taken_for_skipped_photos(m
 
     monkeypatch.setitem(command.VERBS, "search", fail)
 
-    assert main(["search", "red"]) == command.OUR_ERROR == 70
+    assert main(["search", "red"]) == OUR_ERROR == 70
     assert "Traceback" in capsys.readouterr().err
 
 

@@ -1,55 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.shards import ShardRow, ShardStore
-from photo_search.encoder import normalised
-from photo_search.errors import SourceInvalid
-from photo_search.index import EmbeddedPhoto
+from ingest.shard_reader import ShardReader, read_tombstones
+from ingest.shards import ShardStore
+from photo_search.errors import IndexUnavailable, SourceInvalid
 from photo_search.model_bundle import ModelBundle
-from photo_search.photo import Colour, Photo, Source
+from photo_search.photo import Photo
+from tests.ingest.shard_rows import FULL, SPACE, check_same, everything, row
 
-FULL = Photo(
-    photo_id="p1",
-    width=640,
-    height=480,
-    source=Source.UNSPLASH,
-    path="a/b.jpg",
-    original_url="https://images.example/p1",
-    description="Two lines\nand an “é”",
-    keywords=("sea", "boat"),
-    photographer="A B",
-    photographer_username="ab",
-    taken_at=datetime(2020, 2, 29, 12, 30, 1, 5000, tzinfo=UTC),
-    place="Bay",
-    city="Town",
-    country="Land",
-    latitude=-33.5,
-    longitude=151.25,
-    camera="C",
-    licence="CC0",
-    colours=(Colour.RED, Colour.GREY),
-    blur_hash="L00000fQfQfQ",
-)
-
-
-def row(photo_id: str, *, version: str = "1", seed: int = 0, photo: Photo = FULL) -> ShardRow:
-    embedding = normalised(np.random.default_rng(seed).normal(size=8).astype(np.float32))
-    return ShardRow(EmbeddedPhoto(replace(photo, photo_id=photo_id), embedding), version)
-
-
-def everything(store: ShardStore) -> dict[str, EmbeddedPhoto]:
-    return {
-        embedded.photo.photo_id: embedded
-        for photos in store.read(lambda photo_id, live: True)
-        for embedded in photos
-    }
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def test_a_photo_comes_back_from_a_shard_with_every_fact(tmp_path, tiny_bundle):
@@ -75,6 +42,7 @@ def test_embeddings_are_stored_in_half_precision_and_read_at_unit_norm(tmp_path,
     schema = pq.read_schema(tmp_path / "000001.photos.parquet")
     assert str(schema.field("embedding").type) == "fixed_size_list<element: halffloat>[8]"
     assert schema.metadata[b"fingerprint"] == b"tiny"
+    assert schema.metadata[b"dimension"] == b"8"
     assert schema.metadata[b"build"].decode() == tiny_bundle.build
 
 
@@ -155,3 +123,137 @@ def test_a_shard_of_another_embedding_space_is_refused(tmp_path: Path, tiny_bund
 
     with pytest.raises(SourceInvalid, match="fingerprint 'other', not 'tiny'"):
         ShardStore(tmp_path, tiny_bundle)
+
+
+def test_a_photo_with_a_tombstone_stays_out_whatever_is_added_later(tmp_path):
+    store = ShardStore(tmp_path, SPACE)
+    store.add([row("a"), row("b")])
+    store.add_tombstones({"a": NOON, "unheard of": NOON})
+
+    assert [one.photo.photo_id for one in store.add([row("a", version="2"), row("c")])] == ["c"]
+    assert store.add([row("a", version="3")]) == []
+
+    assert store.last_shard == 3
+    for again in (store, ShardStore(tmp_path, SPACE), ShardReader.open(tmp_path)):
+        assert list(again.live) == ["b", "c"]
+        assert again.gone == {"a", "unheard of"}
+        assert again.tombstones == {"a": NOON, "unheard of": NOON}
+
+
+def test_a_shard_that_another_writer_added_brings_no_removed_photo_back(tmp_path):
+    first = ShardStore(tmp_path, SPACE)
+    other = ShardStore(tmp_path / "other", SPACE)
+    first.add_tombstones({"a": NOON})
+    other.add([row("a"), row("b")])
+    (tmp_path / "other" / "000001.photos.parquet").rename(tmp_path / "000002.photos.parquet")
+
+    assert list(ShardReader.open(tmp_path).live) == ["b"]
+
+
+def test_a_restored_photo_stays_out_until_it_is_added_again(tmp_path):
+    store = ShardStore(tmp_path, SPACE)
+    store.add([row("a")])
+    store.add_tombstones({"a": NOON})
+    store.restore(["a"])
+
+    again = ShardStore(tmp_path, SPACE)
+    assert not again.live
+    assert not again.tombstones
+    assert again.gone == {"a"}
+    again.add([row("a", version="2")])
+
+    assert list(ShardStore(tmp_path, SPACE).live) == ["a"]
+
+
+def test_tombstones_are_read_without_the_photos(tmp_path):
+    store = ShardStore(tmp_path, SPACE)
+    store.add([row("a")])
+    store.add_tombstones({"a": NOON, "b": NOON + timedelta(hours=1)})
+    store.restore(["a"])
+
+    assert read_tombstones(tmp_path) == {"b": NOON + timedelta(hours=1)}
+    assert read_tombstones(tmp_path / "nosuch") == {}
+
+
+def test_shards_are_opened_without_a_model_by_what_they_say_of_themselves(tmp_path):
+    ShardStore(tmp_path, SPACE, rendition="w=640").add([row("a", seed=4)])
+
+    for opened in (ShardReader.open(tmp_path), ShardStore.open(tmp_path)):
+        assert (opened.fingerprint, opened.dimension) == ("tiny", 8)
+        assert opened.origin == replace(SPACE, rendition="w=640")
+        check_same(everything(opened), everything(ShardStore(tmp_path, SPACE)))
+
+
+def test_shards_of_the_first_version_tell_their_dimension_by_the_embeddings(tmp_path):
+    store = ShardStore(tmp_path, SPACE)
+    store.add([row("a"), row("b")])
+    store.remove(["b"])
+    for path in tmp_path.iterdir():
+        old = pq.read_table(path)
+        facts = {key: value for key, value in old.schema.metadata.items() if key != b"dimension"}
+        pq.write_table(old.replace_schema_metadata(facts), path)
+
+    opened = ShardReader.open(tmp_path)
+
+    assert opened.dimension == 8
+    assert list(everything(opened)) == ["a"]
+
+
+@pytest.mark.parametrize("name", [None, "copy.parquet", "000001.photos.parquet.7.partial"])
+def test_a_directory_without_shards_cannot_be_opened_without_a_model(tmp_path, name):
+    if name:
+        (tmp_path / name).write_bytes(b"mine")
+
+    with pytest.raises(SourceInvalid, match="holds no shards"):
+        ShardReader.open(tmp_path)
+    with pytest.raises(SourceInvalid, match="holds no shards"):
+        ShardStore.open(tmp_path / "nosuch")
+
+    assert not (tmp_path / "nosuch").exists()
+
+
+def test_a_reader_changes_nothing_in_the_directory(tmp_path):
+    ShardStore(tmp_path, SPACE).add([row("a")])
+    (tmp_path / "000002.photos.parquet.7.partial").write_bytes(b"being written")
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.iterdir()]}
+
+    assert list(everything(ShardReader.open(tmp_path))) == ["a"]
+
+    assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.iterdir()]} == before
+
+
+def test_a_shard_that_goes_away_while_it_is_read_is_worth_another_try(tmp_path):
+    ShardStore(tmp_path, SPACE).add([row("a")])
+    reader = ShardReader.open(tmp_path)
+    (tmp_path / "000001.photos.parquet").unlink()
+
+    with pytest.raises(IndexUnavailable, match=r"000001\.photos\.parquet was taken away"):
+        everything(reader)
+
+
+def test_damaged_tombstones_are_not_to_be_deleted(tmp_path):
+    ShardStore(tmp_path, SPACE).add_tombstones({"a": NOON})
+    path = tmp_path / "000001.removed.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+
+    with pytest.raises(SourceInvalid, match=r"000001\.removed\.parquet is damaged.*put a copy"):
+        ShardStore(tmp_path, SPACE)
+
+
+def test_a_shard_of_a_later_version_is_refused_and_not_taken_for_something_else(tmp_path):
+    pq.write_table(pa.table({"photo_id": ["a"]}), tmp_path / "000001.merged.parquet")
+
+    with pytest.raises(SourceInvalid, match="kind 'merged'; this version knows base, gone"):
+        ShardStore(tmp_path, SPACE)
+
+
+def test_more_than_a_million_shards_keep_their_order(tmp_path):
+    store = ShardStore(tmp_path, SPACE)
+    store.add([row("a", version="old")])
+    store.add([row("a", version="new")])
+    (tmp_path / "000001.photos.parquet").rename(tmp_path / "999999.photos.parquet")
+    (tmp_path / "000002.photos.parquet").rename(tmp_path / "1000000.photos.parquet")
+
+    again = ShardStore(tmp_path, SPACE)
+
+    assert (again.live["a"].version, again.last_shard) == ("new", 1_000_000)

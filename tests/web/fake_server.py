@@ -29,6 +29,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
+FILTERS = ("orientation", "colour", "country", "photographer", "camera")
 UNSPLASH_CREDIT = (
     'Photo by <a href="https://unsplash.com/@ada">Ada Moss</a> on '
     '<a href="https://unsplash.com/">Unsplash</a>'
@@ -80,6 +81,8 @@ class FakeServer:
     delays_s: dict[str, float] = field(default_factory=dict)
     """How long an answer takes, by the text of the query."""
     every_delay_s: float = 0.0
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Counts by facet and value; none at all is a server that knows no facets."""
     checkpoint: str = "photo-search/demo-clip"
     problems: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """Answers to give instead of hits, each once; first come first."""
@@ -98,21 +101,38 @@ class FakeServer:
         """Rank the photos by a hash of the query: another query, another order."""
         text = fields.get("text", "") + fields.get("photo_id", "")
         filters = fields.get("filters", {})
+        unwritten = fields.get("mode") == "keyword" and "unwritten" in text
         found = [
             photo
             for photo in self.photos
             if "nothing" not in text
+            and not unwritten
             and filters.get("colour") != "pink"
             and photo.photo_id != fields.get("photo_id")
             and filters.get("orientation") in (None, _orientation(photo))
         ]
-        found.sort(key=lambda photo: zlib.crc32((text + photo.photo_id).encode()))
+        names = [filters.get(name, "") for name in ("country", "photographer", "camera")]
+        key = "".join([text, fields.get("mode", ""), *names])
+        found.sort(key=lambda photo: zlib.crc32((key + photo.photo_id).encode()))
         end = fields["offset"] + fields["k"]
         return {
             "hits": [_hit(photo, rank) for rank, photo in enumerate(found[fields["offset"] : end])],
             "next": end if end < len(found) else None,
             "took_ms": {"encode": 2.1, "search": 0.9, "total": 3.0},
             "query": {"truncated": "very long" in text},
+            **({"facets": self._counted(fields, found)} if self.facets else {}),
+        }
+
+    def _counted(self, fields: dict[str, Any], found: list[FakePhoto]) -> dict[str, Any]:
+        """The counts asked for; of a facet that is filtered by, the chosen value's alone."""
+        filters = fields.get("filters", {})
+        return {
+            name: [
+                {"value": value, "count": count}
+                for value, count in self.facets.get(name, {}).items()
+                if found and filters.get(name, value) == value
+            ]
+            for name in fields.get("facets", [])
         }
 
 
@@ -154,9 +174,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def search(self, query: str) -> None:
         words: dict[str, Any] = dict(parse_qsl(query))
-        filters = {name: words.pop(name) for name in ("orientation", "colour") if name in words}
+        filters = {name: words.pop(name) for name in FILTERS if name in words}
         fields = words | {"k": int(words["k"]), "offset": int(words["offset"])}
         fields |= {"filters": filters}
+        if "facets" in fields:
+            fields["facets"] = fields["facets"].split(",")
         if "q" in fields:
             fields["text"] = fields.pop("q")
         self.answer(Asked("GET", fields, 0))

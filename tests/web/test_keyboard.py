@@ -30,20 +30,21 @@ def test_slash_leads_to_the_search_box_and_is_a_letter_inside_it(page):
 def test_tab_goes_through_the_page_in_the_order_of_reading(page):
     names = []
     page.locator("#home").focus()
-    for _ in range(8):
+    for _ in range(9):
         names.append(focused(page))
         page.keyboard.press("Tab")
 
-    assert names[:6] == [
+    assert names[:7] == [
         "Photo search, start page",
         "Describe the photo",
         "Clear the search",
         "Search with a picture",
         "",  # the chosen orientation: one stop for the whole group
         "",  # the chosen colour
+        "How words are matched",
     ]
-    assert names[6].startswith("picture number")
-    assert names[7].startswith("More like this: picture number")
+    assert names[7].startswith("picture number")
+    assert names[8].startswith("More like this: picture number")
     assert focused(page) == "Ada Moss"
 
 

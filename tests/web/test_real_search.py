@@ -69,7 +69,7 @@ def test_photograph_of_12_mb_is_sent_small_and_finds_itself_first(site, open_pag
     expect(page.locator(".tile")).to_have_count(30)
     body = posted.value.post_data_buffer
     assert len(body) < LARGEST_BODY_BYTES
-    assert set(json.loads(body)) == {"image", "k", "offset"}
+    assert set(json.loads(body)) == {"image", "k", "offset", "facets"}
     first = page.locator(".tile").first
     with urlopen(f"{site}originals/{first.get_attribute('data-photo-id')}") as original:
         assert original.read() == file.read_bytes()
@@ -118,6 +118,32 @@ def test_filters_are_those_of_the_api(site, open_page):
     for colour in colours[1:]:
         with urlopen(f"{site}search?q=flower&colour={colour}") as answer:
             assert answer.status == 200
+
+
+def test_chips_narrow_the_search_to_what_they_say(site, open_page, photos):
+    with (photos / "captions.csv").open(encoding="utf-8") as file:
+        countries = {row["country"] for row in csv.DictReader(file)}
+    page = open_page(f"{site}?q=sailboat")
+    chip = page.get_by_label("Country").get_by_role("button").first
+    country, _, count = chip.get_attribute("aria-label").removesuffix(" photos").rpartition(", ")
+    assert country in countries
+
+    chip.click()
+
+    pressed = page.get_by_role("button", pressed=True)
+    expect(pressed).to_have_attribute("aria-label", f"{country}, {count} photos")
+    expect(page.locator(".tile")).to_have_count(min(30, int(count)))
+    assert "country=" in page.url
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword"])
+def test_modes_are_those_of_the_api(site, open_page, mode):
+    page = open_page(f"{site}?q=balloon&mode={mode}")
+
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.get_by_label("How words are matched")).to_have_value(mode)
+    shown_cosines = [text for text in page.locator(".cosine").all_inner_texts() if text]
+    assert (shown_cosines == []) == (mode == "keyword")
 
 
 def test_picture_that_is_none_is_an_error_with_the_servers_words(site, open_page, tmp_path):

@@ -1,7 +1,12 @@
 // @ts-check
 /** The HTTP API. The only module that calls fetch: sign-in, when it comes, is added here. */
 
+import { FILTERS, filtersOf, modeOf } from "./query.js";
+
 /** @typedef {import("./query.js").Query} Query */
+/** @typedef {import("./query.js").Filter} Filter */
+
+/** @typedef {Partial<Record<Filter, {value: string, count: number}[]>>} Facets Counts of photos, the commonest value first. */
 
 /**
  * @typedef {object} Hit
@@ -23,6 +28,7 @@
  * @typedef {object} Page One page of an answer.
  * @property {Hit[]} hits
  * @property {number | null} next Offset of the page that follows.
+ * @property {Facets} facets Empty where none were asked for.
  * @property {boolean} truncated Whether the model read only the beginning of the text.
  * @property {number} tookMs Time the server needed.
  * @property {number} latencyMs Time from asking to answer, the server's own included.
@@ -49,18 +55,19 @@ export const WINDOW = 1000;
 /**
  * Ask for one page of hits.
  * @param {Query} query
- * @param {{k: number, offset?: number, signal?: AbortSignal}} page
+ * @param {{k: number, offset?: number, facets?: boolean, signal?: AbortSignal}} page
  * @returns {Promise<Page>}
  */
-export async function searchPhotos(query, { k, offset = 0, signal }) {
-  const count = Math.min(k, WINDOW - offset);
+export async function searchPhotos(query, { k, offset = 0, facets = false, signal }) {
+  const asked = { k: Math.min(k, WINDOW - offset), offset, ...(facets && { facets: FILTERS }) };
   const startMs = performance.now();
   const answer = query.picture
-    ? await send("search", { method: "POST", signal, ...(await picturedBody(query, count, offset)) })
-    : await send(`search?${wordsOnly(query, count, offset)}`, { signal });
+    ? await send("search", { method: "POST", signal, ...(await picturedBody(query, asked)) })
+    : await send(`search?${wordsOnly(query, asked)}`, { signal });
   return {
     hits: answer.hits,
     next: answer.next,
+    facets: answer.facets ?? {},
     truncated: answer.query?.truncated ?? false,
     tookMs: answer.took_ms.total,
     latencyMs: performance.now() - startMs,
@@ -85,38 +92,40 @@ export async function findModel() {
   return (await send("healthz", {})).model;
 }
 
+/** @typedef {{k: number, offset: number, facets?: readonly Filter[]}} Asked Which page, in the API's names. */
+
 /**
  * A query without a picture of one's own is a GET: it can be cached and shared.
  * @param {Query} query
- * @param {number} k
- * @param {number} offset
+ * @param {Asked} asked
  */
-function wordsOnly(query, k, offset) {
-  const parameters = new URLSearchParams({ k: String(k), offset: String(offset) });
-  if (query.text.trim()) parameters.set("q", query.text.trim());
-  if (query.photoId) parameters.set("photo_id", query.photoId);
-  if (query.orientation) parameters.set("orientation", query.orientation);
-  if (query.colour) parameters.set("colour", query.colour);
-  return parameters;
+function wordsOnly(query, asked) {
+  const mode = modeOf(query);
+  return new URLSearchParams({
+    k: String(asked.k),
+    offset: String(asked.offset),
+    ...(query.text.trim() && { q: query.text.trim() }),
+    ...(query.photoId && { photo_id: query.photoId }),
+    ...(mode && { mode }),
+    ...filtersOf(query),
+    ...(asked.facets && { facets: asked.facets.join(",") }),
+  });
 }
 
 /**
  * @param {Query} query
- * @param {number} k
- * @param {number} offset
+ * @param {Asked} asked
  */
-async function picturedBody(query, k, offset) {
-  const filters = {
-    ...(query.orientation && { orientation: query.orientation }),
-    ...(query.colour && { colour: query.colour }),
-  };
+async function picturedBody(query, asked) {
+  const mode = modeOf(query);
+  const filters = filtersOf(query);
   const body = {
     image: await base64(/** @type {import("./query.js").Picture} */ (query.picture).blob),
     ...(query.text.trim() && { text: query.text.trim() }),
     ...(query.photoId && { photo_id: query.photoId }),
-    k,
-    offset,
+    ...(mode && { mode }),
     ...(Object.keys(filters).length > 0 && { filters }),
+    ...asked,
   };
   return { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }

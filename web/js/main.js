@@ -3,6 +3,7 @@
 
 import { findModel, findPhoto, searchPhotos } from "./api.js";
 import { createEndless } from "./endless.js";
+import { createFacets } from "./facets.js";
 import { createGallery } from "./gallery.js";
 import { listenForPictures } from "./intake.js";
 import { createLatest } from "./latest.js";
@@ -10,7 +11,7 @@ import { createLightbox } from "./lightbox.js";
 import { createNavigation } from "./navigation.js";
 import { createPace } from "./pace.js";
 import { PictureError, preparePicture } from "./picture.js";
-import { EMPTY_QUERY, fromAddress, isSame } from "./query.js";
+import { EMPTY_QUERY, fromAddress, isSame, withoutFilters } from "./query.js";
 import { createReport } from "./report.js";
 import { createSearchBox } from "./searchbox.js";
 import { createSession } from "./session.js";
@@ -48,7 +49,8 @@ const navigation = createNavigation({ snapshot: () => session.state, onArrive: a
 const report = createReport({
   onRetry: () => session.ask(session.state.query),
   onRetryMore: () => session.askForMore(),
-  onDropFilters: () => ask({ ...session.state.query, orientation: "", colour: "" }),
+  onDropFilters: () => ask(withoutFilters(session.state.query)),
+  onDropMode: () => ask({ ...session.state.query, mode: "" }),
   onDropPhoto: () => ask({ ...session.state.query, photoId: "" }),
 });
 const box = createSearchBox({
@@ -61,6 +63,7 @@ const box = createSearchBox({
     typing = false;
   },
   onFilter: () => ask(written()),
+  onMode: (mode) => ask({ ...written(), mode }),
   onClear: () => {
     ask({ ...written(), text: "" });
     box.focus();
@@ -70,6 +73,9 @@ const box = createSearchBox({
     box.focus();
   },
   onDown: () => gallery.focus(0),
+});
+const facets = createFacets(find("facets"), {
+  onChoose: (filter, value) => ask({ ...written(), [filter]: value }),
 });
 const gallery = createGallery(find("gallery"), {
   onOpen: ({ photo_id }) => {
@@ -177,6 +183,7 @@ function showPhoto(photoId) {
 function show(state) {
   showReference(state.query);
   report.show(state);
+  facets.show(state);
   gallery.show(state.hits);
   lightbox.refresh(state.hits);
   endless.lookAgain();

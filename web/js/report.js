@@ -2,7 +2,7 @@
 /** Says in words how the search stands: to eyes, and to screen readers once things are quiet. */
 
 import { WINDOW } from "./api.js";
-import { toAddress } from "./query.js";
+import { filtersOf, modeOf } from "./query.js";
 
 /** @typedef {import("./session.js").State} State */
 
@@ -13,6 +13,7 @@ const QUIET_MS = 500;
  * @typedef {object} Actions What the messages offer to do.
  * @property {() => void} onRetry
  * @property {() => void} onDropFilters
+ * @property {() => void} onDropMode
  * @property {() => void} onDropPhoto
  */
 
@@ -120,7 +121,7 @@ function spoken(state) {
  * @param {State} state
  * @param {Actions} on
  */
-function messageOf({ view, query, error }, { onRetry, onDropFilters, onDropPhoto }) {
+function messageOf({ view, query, error }, { onRetry, onDropFilters, onDropMode, onDropPhoto }) {
   if (view === "error") {
     // A link may name a photo that is no longer there; asking again would not bring it back.
     const lost = error.status === 404 && query.photoId !== "";
@@ -133,15 +134,17 @@ function messageOf({ view, query, error }, { onRetry, onDropFilters, onDropPhoto
     };
   }
   if (view === "nothing") {
-    const filtered = toAddress({ ...query, orientation: "", colour: "" }) !== toAddress(query);
-    return {
-      title: "No photo found",
-      detail: filtered
-        ? "None fits the search and the filters together."
-        : "The collection has nothing to show for this search.",
-      button: filtered ? "Search without filters" : "",
-      onClick: onDropFilters,
-    };
+    const title = "No photo found";
+    if (Object.keys(filtersOf(query)).length > 0) {
+      const detail = "None fits the search and the filters together.";
+      return { title, detail, button: "Search without filters", onClick: onDropFilters };
+    }
+    if (modeOf(query) === "keyword") {
+      const detail = "No description, keyword, place or photographer has all of these words.";
+      return { title, detail, button: "Search by meaning", onClick: onDropMode };
+    }
+    const detail = "The collection has nothing to show for this search.";
+    return { title, detail, button: "", onClick: onDropFilters };
   }
   return null;
 }

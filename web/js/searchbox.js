@@ -1,5 +1,7 @@
 // @ts-check
-/** The form at the top: words, the picture to resemble, and the two filters. */
+/** The form at the top: words, how they are matched, the picture to resemble, and two filters. */
+
+import { modeOf } from "./query.js";
 
 /** @typedef {import("./query.js").Query} Query */
 
@@ -14,15 +16,17 @@
  * @param {() => void} on.onType A character came or went.
  * @param {() => void} on.onSettle The words are finished: Enter, or the focus moved on.
  * @param {() => void} on.onFilter
+ * @param {(mode: string) => void} on.onMode
  * @param {() => void} on.onClear
  * @param {() => void} on.onRemoveReference
  * @param {() => void} on.onDown The arrow down: on to the photos.
  */
-export function createSearchBox({ onType, onSettle, onFilter, onClear, onRemoveReference, onDown }) {
+export function createSearchBox({ onType, onSettle, onFilter, onMode, onClear, onRemoveReference, onDown }) {
   const find = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
   const form = /** @type {HTMLFormElement} */ (find("search"));
   const filters = /** @type {HTMLFormElement} */ (find("filters"));
   const words = /** @type {HTMLInputElement} */ (find("words"));
+  const mode = /** @type {HTMLSelectElement} */ (find("mode"));
   const clear = find("clear");
   const reference = find("reference");
   const referencePicture = /** @type {HTMLImageElement} */ (find("reference-picture"));
@@ -50,7 +54,7 @@ export function createSearchBox({ onType, onSettle, onFilter, onClear, onRemoveR
   });
   clear.addEventListener("click", onClear);
   find("reference-remove").addEventListener("click", onRemoveReference);
-  filters.addEventListener("change", onFilter);
+  filters.addEventListener("change", ({ target }) => (target === mode ? onMode(mode.value) : onFilter()));
   filters.addEventListener("submit", (event) => event.preventDefault());
 
   document.addEventListener("keydown", (event) => {
@@ -68,7 +72,7 @@ export function createSearchBox({ onType, onSettle, onFilter, onClear, onRemoveR
 
   return {
     focus,
-    /** What the form says, without the picture. */
+    /** What the form says, without the picture and the mode: one without words says nothing of it. */
     read() {
       const chosen = new FormData(filters);
       return {
@@ -81,6 +85,10 @@ export function createSearchBox({ onType, onSettle, onFilter, onClear, onRemoveR
     write(query) {
       if (words.value.trim() !== query.text.trim()) words.value = query.text;
       clear.hidden = !words.value;
+      mode.value = modeOf(query);
+      find("mode-choice").hidden = !query.text.trim();
+      // A picture has no words to match.
+      mode.options[2].disabled = query.photoId !== "" || query.picture !== null;
       for (const name of /** @type {const} */ (["orientation", "colour"])) {
         // Assigning to the group's value is shorter, but Chromium then finds no radio of value "".
         for (const radio of /** @type {RadioNodeList} */ (filters.elements.namedItem(name))) {

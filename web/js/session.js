@@ -7,6 +7,7 @@ import { createLatest } from "./latest.js";
 /** @typedef {import("./query.js").Query} Query */
 /** @typedef {import("./api.js").Hit} Hit */
 /** @typedef {import("./api.js").Page} Page */
+/** @typedef {import("./api.js").Facets} Facets */
 
 /**
  * @typedef {object} State
@@ -14,6 +15,7 @@ import { createLatest } from "./latest.js";
  * @property {Query} query
  * @property {Hit[]} hits
  * @property {number | null} next Offset of the next page; null at the end.
+ * @property {Facets} facets Counts over the whole answer, of which the hits are the beginning.
  * @property {"" | "first" | "more"} busy Which page is awaited, if any.
  * @property {boolean} truncated
  * @property {number} tookMs
@@ -25,13 +27,13 @@ const PAGE_SIZE = 30;
 
 /** @type {State} */
 const START = {
-  view: "start", query: EMPTY_QUERY, hits: [], next: null,
+  view: "start", query: EMPTY_QUERY, hits: [], next: null, facets: {},
   busy: "", truncated: false, tookMs: 0, error: null,
 };
 
 /**
  * @param {object} parts
- * @param {(query: Query, page: {k: number, offset: number, signal: AbortSignal}) => Promise<Page>} parts.search
+ * @param {(query: Query, page: {k: number, offset: number, facets?: boolean, signal: AbortSignal}) => Promise<Page>} parts.search
  * @param {(state: State) => void} parts.onChange
  */
 export function createSession({ search, onChange }) {
@@ -55,13 +57,13 @@ export function createSession({ search, onChange }) {
       return;
     }
     change({ query, busy: "first", view: state.view === "results" ? "results" : "loading" });
-    latest.run((signal) => search(query, { k: PAGE_SIZE, offset: 0, signal }), {
-      done: ({ hits, next, truncated, tookMs }) =>
+    latest.run((signal) => search(query, { k: PAGE_SIZE, offset: 0, facets: true, signal }), {
+      done: ({ hits, next, facets, truncated, tookMs }) =>
         change({
-          hits, next, truncated, tookMs,
+          hits, next, facets, truncated, tookMs,
           busy: "", error: null, view: hits.length > 0 ? "results" : "nothing",
         }),
-      failed: (error) => change({ hits: [], next: null, busy: "", error, view: "error" }),
+      failed: (error) => change({ hits: [], next: null, facets: {}, busy: "", error, view: "error" }),
     });
   }
 

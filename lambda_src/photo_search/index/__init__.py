@@ -8,24 +8,34 @@ from __future__ import annotations
 from photo_search.index.protocol import (
     WINDOW,
     EmbeddedPhoto,
+    Facet,
+    FacetCount,
+    FacetCounts,
     Filters,
     Hit,
     HitPage,
+    HybridQuery,
     KnnQuery,
     PhotoIndex,
     TextQuery,
 )
-from photo_search.index.url import create_index, open_index
+from photo_search.index.url import create_index, import_server_engine, is_embedded, open_index
 
 __all__ = [
     "WINDOW",
     "EmbeddedPhoto",
+    "Facet",
+    "FacetCount",
+    "FacetCounts",
     "Filters",
     "Hit",
     "HitPage",
+    "HybridQuery",
     "KnnQuery",
     "PhotoIndex",
     "TextQuery",
     "create_index",
+    "import_server_engine",
+    "is_embedded",
     "open_index",
 ]

@@ -40,7 +40,8 @@ CREATE TABLE photos(
     photographer_key TEXT NOT NULL,
     username_key TEXT NOT NULL,
     country_key TEXT NOT NULL,
-    taken_us INTEGER
+    camera_key TEXT NOT NULL,
+    taken_ms INTEGER
 )
 """
 PHOTO_COLUMNS = (
@@ -49,7 +50,8 @@ PHOTO_COLUMNS = (
     "colours, blur_hash"
 )
 _INSERTED_COLUMNS = (
-    f"slot, {PHOTO_COLUMNS}, orientation, photographer_key, username_key, country_key, taken_us"
+    f"slot, {PHOTO_COLUMNS}, orientation, photographer_key, username_key, country_key, camera_key, "
+    "taken_ms"
 )
 INSERT_PHOTO = (
     f"INSERT INTO photos({_INSERTED_COLUMNS}) "
@@ -91,7 +93,8 @@ def row_from_photo(photo: Photo, *, slot: int) -> Row:
         name_key(photo.photographer),
         name_key(photo.photographer_username),
         name_key(photo.country),
-        _microseconds(photo.taken_at) if photo.taken_at else None,
+        name_key(photo.camera),
+        _milliseconds(photo.taken_at) if photo.taken_at else None,
     )
     for value in row:
         if isinstance(value, str):
@@ -131,27 +134,31 @@ def photo_from_row(row: Sequence[Value]) -> Photo:
 
 
 def conditions(filters: Filters) -> tuple[str, list[Value]]:
-    """SQL on the table photos that is true where the filters hold, and its parameters; "" for none.
-
-    Raises:
-        ValueError: A moment has no time zone.
-    """
+    """SQL on the table photos, true where the filters hold, and its parameters; "" for none."""
     parts: list[tuple[str, list[Value]]] = []
     if filters.orientation is not None:
         parts.append(("orientation = ?", [filters.orientation.value]))
     if filters.photographer is not None:
-        name = storable(name_key(filters.photographer))
-        parts.append(("(photographer_key = ? OR username_key = ?)", [name, name]))
+        parts.append(_named(filters.photographer, "photographer_key", "username_key"))
     if filters.country is not None:
-        parts.append(("country_key = ?", [storable(name_key(filters.country))]))
+        parts.append(_named(filters.country, "country_key"))
+    if filters.camera is not None:
+        parts.append(_named(filters.camera, "camera_key"))
     if filters.colour is not None:
         colour = filters.colour.value
         parts.append(("slot IN (SELECT slot FROM photo_colours WHERE colour = ?)", [colour]))
     if filters.taken_from is not None:
-        parts.append(("taken_us >= ?", [_microseconds(filters.taken_from)]))
+        parts.append(("taken_ms >= ?", [_milliseconds(filters.taken_from)]))
     if filters.taken_before is not None:
-        parts.append(("taken_us < ?", [_microseconds(filters.taken_before)]))
+        parts.append(("taken_ms < ?", [_milliseconds(filters.taken_before)]))
     return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+
+
+def _named(name: str, *columns: str) -> tuple[str, list[Value]]:
+    """Whether one of the columns has the name; no photo has a blank one."""
+    key = storable(name_key(name))
+    alternatives = " OR ".join(f"{column} = ?" for column in columns)
+    return (f"({alternatives})", [key] * len(columns)) if key else ("FALSE", [])
 
 
 def storable(text: str) -> str:
@@ -159,8 +166,8 @@ def storable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC.
+def _milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970 UTC.
 
     Raises:
         ValueError: The moment has no time zone.
@@ -168,4 +175,4 @@ def _microseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         msg = f"{moment.isoformat()} has no time zone"
         raise ValueError(msg)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -8,32 +8,45 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from photo_search.arrays import Float32Array
 from photo_search.errors import IndexNotFound, PhotoIndexError
+from photo_search.index.checks import NORM_TOLERANCE, checked_batch, checked_embedding
 from photo_search.index.embedding_blocks import EmbeddingBlocks
-from photo_search.index.protocol import WINDOW, EmbeddedPhoto, Hit, HitPage, KnnQuery, TextQuery
-from photo_search.index.ranking import ranked_page
+from photo_search.index.protocol import (
+    WINDOW,
+    EmbeddedPhoto,
+    FacetCounts,
+    Hit,
+    HitPage,
+    HybridQuery,
+    KnnQuery,
+    TextQuery,
+    knn_part,
+    whole_window,
+)
+from photo_search.index.ranking import RankedPage, ranked_page
 from photo_search.index.sqlite_blocks import BlockWriter, load_blocks, read_embedding
+from photo_search.index.sqlite_facets import facet_counts
 from photo_search.index.sqlite_file import BUSY_TIMEOUT_S, Damaged, SqliteFile, settle_log
+from photo_search.index.sqlite_hybrid import fused_page
 from photo_search.index.sqlite_photos import (
     insert_photo,
     photo_ids_after,
     photo_ids_at,
     photo_with_id,
     photos_at,
-    photos_matching_words,
     remove_photos,
     slots_matching,
+    slots_matching_words,
     slots_of,
 )
 from photo_search.index.sqlite_schema import Facts, create_tables, read_facts, read_revision
 
-_NORM_TOLERANCE = 1e-3
 _IDS_PER_READ = 10_000
 
 
@@ -110,6 +123,11 @@ class SqliteIndex:
         return cls(file, facts, blocks)
 
     @property
+    def name(self) -> str:
+        """The file."""
+        return str(self._file.path)
+
+    @property
     def fingerprint(self) -> str:
         """Identity of the embedding space of everything stored here."""
         return self._facts.fingerprint
@@ -123,10 +141,8 @@ class SqliteIndex:
         """Store photos in one transaction; of two with the same photo_id the last one counts."""
         if not photos:
             return
-        by_id = {embedded.photo.photo_id: embedded for embedded in photos}
-        embeddings = np.stack(
-            [self._checked(e.embedding, f"photo {photo_id!r}") for photo_id, e in by_id.items()]
-        )  # (B, D)
+        by_id = checked_batch(photos, self.dimension)
+        embeddings = np.stack([embedded.embedding for embedded in by_id.values()])  # (B, D)
         with self._file.writing() as connection:
             writer = BlockWriter(connection, self.dimension)
             taken = slots_of(connection, by_id)
@@ -151,41 +167,39 @@ class SqliteIndex:
 
     def knn(self, query: KnnQuery) -> HitPage:
         """Find the photos nearest to an embedding; the score is the cosine."""
-        embedding = self._checked(query.embedding, "the query")
+        checked_embedding(query.embedding, self.dimension, owner="the query")
         with self._file.reading() as connection:
-            blocks = self._current_blocks(connection)
-            allowed = slots_matching(connection, query.filters)
-            slots, cosines = blocks.cosines(embedding, allowed=allowed, exact=query.exact)
-            if not np.all(np.abs(cosines) <= 1 + 2 * _NORM_TOLERANCE):  # also true for NaN
-                msg = "bytes of an embedding were altered"
-                raise Damaged(msg)
-            kept = np.ones(len(slots), np.bool_)
-            if query.excluded_photo_id is not None:
-                kept &= slots != slots_of(connection, [query.excluded_photo_id]).get(
-                    query.excluded_photo_id, -1
-                )
-            if query.min_cosine is not None:
-                kept &= cosines >= query.min_cosine
-            page = ranked_page(
-                slots[kept],
-                cosines[kept],
-                offset=query.offset,
-                k=query.k,
-                photo_ids=lambda tied: photo_ids_at(connection, tied),
-            )
+            page = self._ranked(connection, query)
             photos = photos_at(connection, page.slots)
-        # Rounding can lift a cosine a little over 1.
-        bounded = np.clip(page.cosines, -1, 1).tolist()
-        hits = tuple(Hit(p, score=c, cosine=c) for p, c in zip(photos, bounded, strict=True))
-        return HitPage(hits, has_more=page.has_more)
+            window = self._ranked(connection, whole_window(query)).slots if query.facets else ()
+            facets = facet_counts(connection, window, query.facets)
+        hits = tuple(Hit(p, score=c, cosine=c) for p, c in zip(photos, page.cosines, strict=True))
+        return HitPage(hits, has_more=page.has_more, facets=facets)
 
     def match_text(self, query: TextQuery) -> HitPage:
         """Find the photos that hold every word; the score is BM25, higher is better."""
         limit = min(query.k + 1, WINDOW - query.offset)  # one more tells whether more follow
         with self._file.reading() as connection:
-            found = photos_matching_words(connection, query, limit=limit)
-        hits = tuple(Hit(photo, score=score, cosine=None) for score, photo in found[: query.k])
-        return HitPage(hits, has_more=len(found) > query.k)
+            found = slots_matching_words(
+                connection, query.text, query.filters, offset=query.offset, limit=limit
+            )
+            photos = photos_at(connection, [slot for slot, _ in found[: query.k]])
+            facets: FacetCounts = {}
+            if query.facets:
+                every = slots_matching_words(connection, query.text, query.filters, limit=-1)
+                facets = facet_counts(connection, [slot for slot, _ in every], query.facets)
+        hits = tuple(
+            Hit(photo, score=score, cosine=None)
+            for photo, (_, score) in zip(photos, found, strict=False)
+        )
+        return HitPage(hits, has_more=len(found) > query.k, facets=facets)
+
+    def hybrid(self, query: HybridQuery) -> HitPage:
+        """Find photos by embedding and words; both rankings see the same state of the index."""
+        checked_embedding(query.embedding, self.dimension, owner="the query")
+        with self._file.reading() as connection:
+            nearest = self._ranked(connection, knn_part(query))
+            return fused_page(connection, query, nearest)
 
     def get(self, photo_id: str) -> EmbeddedPhoto | None:
         """Look one photo up; its embedding was rounded to float16 and is of unit norm again."""
@@ -212,6 +226,15 @@ class SqliteIndex:
         with self._file.reading() as connection:
             return int(connection.execute("SELECT count(*) FROM photos").fetchone()[0])
 
+    def size_bytes(self) -> int:
+        """What the index takes on the disk, its log included."""
+        with self._file.reading() as connection:
+            pages, page_bytes = (
+                int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "page_size")
+            )
+        return pages * page_bytes
+
     def publish(self, path: Path) -> None:
         """Write a copy, packed and complete in one file, that may lie where nobody can write.
 
@@ -234,6 +257,30 @@ class SqliteIndex:
         self._file.close()
         self._blocks = None
 
+    def _ranked(self, connection: sqlite3.Connection, query: KnnQuery) -> RankedPage:
+        blocks = self._current_blocks(connection)
+        allowed = slots_matching(connection, query.filters)
+        slots, cosines = blocks.cosines(query.embedding, allowed=allowed, exact=query.exact)
+        if not np.all(np.abs(cosines) <= 1 + 2 * NORM_TOLERANCE):  # also true for NaN
+            msg = "bytes of an embedding were altered"
+            raise Damaged(msg)
+        kept = np.ones(len(slots), np.bool_)
+        if query.excluded_photo_id is not None:
+            kept &= slots != slots_of(connection, [query.excluded_photo_id]).get(
+                query.excluded_photo_id, -1
+            )
+        if query.min_cosine is not None:
+            kept &= cosines >= query.min_cosine
+        page = ranked_page(
+            slots[kept],
+            cosines[kept],
+            offset=query.offset,
+            k=query.k,
+            photo_ids=lambda tied: photo_ids_at(connection, tied),
+        )
+        # Rounding can lift a cosine a little over 1.
+        return replace(page, cosines=tuple(np.clip(page.cosines, -1, 1).tolist()))
+
     def _current_blocks(self, connection: sqlite3.Connection) -> EmbeddingBlocks:
         """The embeddings as this transaction sees them; what changed is read, the rest is kept."""
         # The first read fixes what a transaction sees: under the lock, never less than the last.
@@ -243,16 +290,3 @@ class SqliteIndex:
                 blocks = load_blocks(connection, blocks, self.dimension)
                 self._blocks = blocks
             return blocks
-
-    def _checked(self, embedding: Float32Array, owner: str) -> Float32Array:
-        if embedding.shape != (self.dimension,):
-            msg = (
-                f"{owner} has an embedding of shape {embedding.shape}; "
-                f"the index takes ({self.dimension},)"
-            )
-            raise PhotoIndexError(msg)
-        norm = float(np.linalg.norm(embedding))
-        if not abs(norm - 1) <= _NORM_TOLERANCE:  # also true for NaN
-            msg = f"{owner} has an embedding of norm {norm}; it must be 1 within {_NORM_TOLERANCE}"
-            raise PhotoIndexError(msg)
-        return embedding.astype(np.float32, copy=False)

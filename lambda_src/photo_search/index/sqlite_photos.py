@@ -14,6 +14,7 @@ import numpy as np
 
 from photo_search.arrays import Int64Array
 from photo_search.errors import PhotoIndexError
+from photo_search.index.checks import check_filters
 from photo_search.index.photo_row import (
     INSERT_PHOTO,
     PHOTO_COLUMNS,
@@ -23,8 +24,9 @@ from photo_search.index.photo_row import (
     row_from_photo,
     storable,
 )
-from photo_search.index.protocol import Filters, TextQuery
+from photo_search.index.protocol import Filters
 from photo_search.index.sqlite_file import Damaged
+from photo_search.index.words import search_words
 from photo_search.photo import Photo
 
 # S608 below: what is put into a statement are constants and conditions made of them, never input.
@@ -115,24 +117,35 @@ def slots_matching(connection: sqlite3.Connection, filters: Filters) -> Int64Arr
     return np.sort(np.fromiter((row[0] for row in rows), np.int64))
 
 
-def photos_matching_words(
-    connection: sqlite3.Connection, query: TextQuery, *, limit: int
-) -> list[tuple[float, Photo]]:
-    """At most ``limit`` scores (BM25, higher is better) and photos from the query's offset on."""
-    words = [word for word in query.text.replace("\0", " ").split() if _has_token(word)]
-    if not words or limit <= 0:
+def slots_matching_words(
+    connection: sqlite3.Connection, text: str, filters: Filters, *, offset: int = 0, limit: int
+) -> list[tuple[int, float]]:
+    """Slots and scores (BM25, higher is better) of photos that hold every word, best first.
+
+    Args:
+        connection: A reading one.
+        text: The words.
+        filters: Conditions on every photo.
+        offset: Photos to pass over.
+        limit: Most photos; a negative one means all.
+
+    Raises:
+        PhotoIndexError: A moment has no time zone.
+    """
+    words = search_words(text)
+    if not words:
         return []
     # Quoted, a word is text to FTS5 and never an operator.
     match = " ".join('"' + storable(word).replace('"', '""') + '"' for word in words)
-    condition, values = _condition(query.filters)
+    condition, values = _condition(filters)
     rows = connection.execute(
         "WITH found AS MATERIALIZED (SELECT rowid AS slot, bm25(photo_text) AS rank "  # noqa: S608
         "FROM photo_text WHERE photo_text MATCH ?) "
-        f"SELECT -rank, {PHOTO_COLUMNS} FROM found JOIN photos USING(slot) "
+        "SELECT slot, -rank FROM found JOIN photos USING(slot) "
         f"WHERE {condition or 'TRUE'} ORDER BY rank, photo_id LIMIT ? OFFSET ?",
-        [match, *values, limit, query.offset],
+        [match, *values, limit, offset],
     )
-    return [(float(row[0]), _photo(row[1:])) for row in rows]
+    return [(int(slot), float(score)) for slot, score in rows]
 
 
 def insert_photo(connection: sqlite3.Connection, photo: Photo, slot: int) -> None:
@@ -157,11 +170,8 @@ def remove_photos(connection: sqlite3.Connection, slots: Iterable[int]) -> None:
 
 
 def _condition(filters: Filters) -> tuple[str, list[Value]]:
-    try:
-        return conditions(filters)
-    except ValueError as error:
-        msg = f"the filters cannot be applied: {error}"
-        raise PhotoIndexError(msg) from error
+    check_filters(filters)
+    return conditions(filters)
 
 
 def _photo(row: Sequence[Value]) -> Photo:
@@ -170,8 +180,3 @@ def _photo(row: Sequence[Value]) -> Photo:
     except (ValueError, TypeError) as error:
         msg = f"the row of photo {row[0]!r} is none: {error}"
         raise Damaged(msg) from error
-
-
-def _has_token(word: str) -> bool:
-    """Whether a word holds a letter or digit; FTS5 keeps nothing of the others."""
-    return any(character.isalnum() for character in word)

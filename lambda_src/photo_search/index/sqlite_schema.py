@@ -11,11 +11,27 @@ import numpy as np
 from photo_search.arrays import Float32Array
 from photo_search.errors import FingerprintMismatch, IndexCorrupt, IndexNotFound, PhotoIndexError
 from photo_search.index.photo_row import PHOTO_TABLE
+from photo_search.index.words import LATIN_LETTERS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x70687378  # "phsx": tells the file from another program's
 
-_TEXT_COLUMNS = "description, keywords, place, city, country, photographer"
+_TEXT_COLUMNS = ("description", "keywords", "place", "city", "country", "photographer")
+_COLUMN_LIST = ", ".join(_TEXT_COLUMNS)
+
+
+def _plain(prefix: str = "") -> str:
+    """SQL for the text columns in plain letters; FTS5 itself takes accents off, and no more."""
+    columns = []
+    for column in (prefix + name for name in _TEXT_COLUMNS):
+        plain = column
+        for letter, letters in LATIN_LETTERS.items():
+            plain = f"replace({plain}, '{letter}', '{letters}')"
+        # Text of one byte a character, as most is, has nothing to replace, which takes 10 us.
+        columns.append(f"iif(length({column}) = length(CAST({column} AS BLOB)), {column}, {plain})")
+    return ", ".join(columns)
+
+
 _STATEMENTS = (
     f"PRAGMA application_id={_APPLICATION_ID}",
     f"PRAGMA user_version={SCHEMA_VERSION}",
@@ -35,7 +51,8 @@ _STATEMENTS = (
     "CREATE INDEX photos_by_photographer ON photos(photographer_key)",
     "CREATE INDEX photos_by_username ON photos(username_key)",
     "CREATE INDEX photos_by_country ON photos(country_key)",
-    "CREATE INDEX photos_by_time ON photos(taken_us)",
+    "CREATE INDEX photos_by_camera ON photos(camera_key)",
+    "CREATE INDEX photos_by_time ON photos(taken_ms)",
     "CREATE TABLE photo_colours(slot, colour, PRIMARY KEY(slot, colour)) WITHOUT ROWID",
     "CREATE INDEX photo_colours_by_colour ON photo_colours(colour, slot)",
     # `live` has one bit for each slot; `revision` is that of the last batch that touched the block.
@@ -54,24 +71,22 @@ _STATEMENTS = (
         sign_bits BLOB NOT NULL
     )
     """,
+    f"CREATE VIEW photo_words(slot, {_COLUMN_LIST}) AS SELECT slot, {_plain()} FROM photos",  # noqa: S608 - constants alone
     f"""
     CREATE VIRTUAL TABLE photo_text USING fts5(
-        {_TEXT_COLUMNS},
-        content='photos', content_rowid='slot', tokenize='unicode61 remove_diacritics 2'
+        {_COLUMN_LIST},
+        content='photo_words', content_rowid='slot', tokenize='porter unicode61 remove_diacritics 2'
     )
     """,
     f"""
     CREATE TRIGGER photos_inserted AFTER INSERT ON photos BEGIN
-        INSERT INTO photo_text(rowid, {_TEXT_COLUMNS})
-        VALUES(new.slot, new.description, new.keywords, new.place, new.city, new.country,
-               new.photographer);
+        INSERT INTO photo_text(rowid, {_COLUMN_LIST}) VALUES(new.slot, {_plain("new.")});
     END
     """,
     f"""
     CREATE TRIGGER photos_deleted AFTER DELETE ON photos BEGIN
-        INSERT INTO photo_text(photo_text, rowid, {_TEXT_COLUMNS})
-        VALUES('delete', old.slot, old.description, old.keywords, old.place, old.city, old.country,
-               old.photographer);
+        INSERT INTO photo_text(photo_text, rowid, {_COLUMN_LIST})
+        VALUES('delete', old.slot, {_plain("old.")});
         DELETE FROM photo_colours WHERE slot = old.slot;
     END
     """,  # noqa: S608 - constants alone
@@ -167,11 +182,12 @@ def _is_outdated(connection: sqlite3.Connection, fingerprint: str) -> bool:
 def _drop_tables(connection: sqlite3.Connection) -> None:
     # The virtual table takes its own tables with it, so it goes first.
     for condition in ("sql LIKE 'CREATE VIRTUAL %'", "name NOT LIKE 'sqlite_%'"):
+        kinds = "type IN ('table', 'view')"
         names = connection.execute(
-            f"SELECT name FROM sqlite_schema WHERE type = 'table' AND {condition}"  # noqa: S608 - constants alone
+            f"SELECT type, name FROM sqlite_schema WHERE {kinds} AND {condition}"  # noqa: S608 - constants alone
         ).fetchall()
-        for (name,) in names:
-            connection.execute(f'DROP TABLE "{name}"')
+        for kind, name in names:
+            connection.execute(f'DROP {kind} "{name}"')
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 
 from photo_search.arrays import Float32Array
-from photo_search.index.protocol import EmbeddedPhoto
+from photo_search.index.protocol import EmbeddedPhoto, HitPage
 from photo_search.photo import Colour, Photo, Source
 
 FINGERPRINT = "space-a"
@@ -43,6 +43,21 @@ def unit_rows(rows: int, dimension: int = DIMENSION, *, seed: int = 0) -> Float3
     return unit
 
 
+def grid_rows(rows: int, dimension: int = DIMENSION, *, seed: int = 0) -> Float32Array:
+    """Unit rows of whole 64ths: every engine gets the same cosines, many of them equal.
+
+    They are exact in float16, and so are their products in whatever order they are added up.
+    """
+    rng = np.random.default_rng(seed)
+    found = np.empty((0, dimension))
+    while len(found) < rows:
+        values = rng.normal(size=(20 * rows, dimension))
+        values = np.round(64 * values / np.linalg.norm(values, axis=1, keepdims=True))
+        found = np.concatenate([found, values[(values**2).sum(axis=1) == 64**2]])
+    unit: Float32Array = (found[:rows] / 64).astype(np.float32)
+    return unit
+
+
 def cone_rows(rows: int, dimension: int, *, seed: int = 0) -> Float32Array:
     """Rows with a mean cosine of about one half to each other, in clusters, as CLIP's are."""
     rng = np.random.default_rng(seed)
@@ -75,6 +90,7 @@ def collection(rows: int, *, seed: int = 0, prefix: str = "p") -> list[EmbeddedP
             photographer=("Ann Bell", "Carl Dürr")[number % 2],
             photographer_username=("annb", "cd")[number % 2],
             country=("Norway", "Chile", "")[number % 3],
+            camera=("Böx 1", "", "Pinhole", "Pinhole")[number % 4],
             colours=(colours[number % 12], colours[(number + 5) % 12]),
             taken_at=None
             if number % 5 == 4
@@ -82,3 +98,7 @@ def collection(rows: int, *, seed: int = 0, prefix: str = "p") -> list[EmbeddedP
         )
         for number, row in enumerate(unit_rows(rows, seed=seed))
     ]
+
+
+def ids(page: HitPage) -> list[str]:
+    return [hit.photo.photo_id for hit in page.hits]

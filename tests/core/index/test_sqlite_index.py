@@ -94,7 +94,7 @@ def test_another_schema_version_is_refused_by_number(sqlite_path: Path) -> None:
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("PRAGMA user_version=99")
 
-    with pytest.raises(PhotoIndexError, match=r"version 99.*reads 2"):
+    with pytest.raises(PhotoIndexError, match=r"version 99.*reads 3"):
         SqliteIndex.open(sqlite_path, fingerprint=FINGERPRINT)
 
 
