@@ -12,6 +12,7 @@ DEMO_PHOTO_COUNT ?= 1200
 INDEX_URL ?=
 ENGINE ?= auto
 OPENSEARCH_PORT ?= 9200
+ENGINE_PHOTOS ?= 25000 200000
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
 PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
@@ -82,8 +83,8 @@ test-models: .venv-models/ready ## The exporter, in the environment that has tor
 	$(MODELS)/python -m pytest tests/models_torch
 
 .PHONY: bench
-bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench
-	$(IMPORT_PATH) $(DEV)/python -m benchmarks
+bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench (half an hour)
+	$(IMPORT_PATH) $(DEV)/python -m benchmarks --engine-photos $(ENGINE_PHOTOS)
 
 .PHONY: prove
 prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+
 from benchmarks import engines, ingest, knn, query, startup
 
-for benchmark in (query, startup, ingest, knn, engines):
+parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+parser.add_argument("--engine-photos", nargs="+", default=[str(n) for n in engines.DEFAULT_PHOTOS])
+options = parser.parse_args()
+for benchmark in (query, startup, ingest, knn):
     benchmark.main()
+engines.main(["--photos", *options.engine_photos])

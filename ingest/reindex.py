@@ -36,6 +36,7 @@ from photo_search.index.opensearch_schema import (
 __all__ = ["LoadOptions", "LoadReport", "load"]
 
 _SAMPLE_PHOTOS = 50
+_MOST_LATE_WRITES = 3
 _LEAST_FOUND_SHARE = 0.95
 _NEAR_COSINE = 0.999  # float16 rounds a cosine of 1 to no less
 _SHRUNK_SHARE = 0.5
@@ -122,6 +123,20 @@ class _Load:
         while list_shards(self._directory).current[-1].number > self._reader.last_shard:
             self._reader = ShardReader.open(self._directory)
             self._catch_up()
+        for _ in range(_MOST_LATE_WRITES):
+            if self._is_filled():
+                break
+            self._catch_up()
+
+    def _is_filled(self) -> bool:
+        """Whether exactly the right photos are there.
+
+        A write that was given up for lost may be carried out late, and bring back a photo that is
+        gone by now.
+        """
+        self._index.refresh()
+        wanted = self._reader.live.keys() - self._report.rejected.keys()
+        return set(self._index.photo_ids()) == wanted
 
     def _catch_up(self) -> None:
         """Bring the new index up to the shards as they were read last."""
@@ -140,7 +155,9 @@ class _Load:
         # What the server now refuses, it may hold as an older shard had it.
         gone = (present - reader.live.keys()) | (present & self._report.rejected.keys())
         if gone:
-            self._write([[delete_action(photo_id) for photo_id in sorted(gone)]], lambda _: None)
+            version = reader.last_shard
+            deletions = [delete_action(photo_id, version=version) for photo_id in sorted(gone)]
+            self._write([deletions], lambda _: None)
         self._index.index = self._catalogue.note(self._index.index, filled_to=reader.last_shard)
         # Of a photo that a later shard mended, the old reason is past.
         self._report.rejected = {
@@ -157,7 +174,8 @@ class _Load:
                     self._report.rejected.pop(embedded.photo.photo_id, None)
                     try:
                         checked_batch([embedded], self._index.dimension)
-                        ready.append(store_action(embedded))
+                        shard = self._reader.live[embedded.photo.photo_id].shard
+                        ready.append(store_action(embedded, version=shard))
                     except PhotoIndexError as error:
                         self._report.rejected[embedded.photo.photo_id] = str(error)
                 yield ready

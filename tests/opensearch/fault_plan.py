@@ -12,6 +12,7 @@ from random import Random
 
 from tests.opensearch.bulk_items import is_bulk, read_items
 
+_OF_BULKS_ALONE = frozenset({"ITEM_429", "TIMEOUT_BEFORE_COMMIT"})
 ANY_REQUEST = b""  # counts harm in a row over the whole plan, beside that of each thing asked
 
 
@@ -36,6 +37,9 @@ class Fault(Enum):
     """All is well, but late."""
     TIMEOUT_AFTER_COMMIT = auto()
     """The server did it; the client hears nothing until it gives up."""
+    TIMEOUT_BEFORE_COMMIT = auto()
+    """The client hears nothing until it gives up; after that, the server does a ``_bulk`` all the
+    same, perhaps after later ones."""
     HTML_ERROR = auto()
     """502 with a page of HTML, as load balancers give; the server saw nothing."""
     GARBLED = auto()
@@ -96,7 +100,8 @@ class FaultPlan:
         Args:
             seed: Of all its choices.
             share: Probability in [0, 1] that a picked request is harmed.
-            faults: Those to choose from; ITEM_429 is chosen only for a ``_bulk``.
+            faults: Those to choose from; ITEM_429 and TIMEOUT_BEFORE_COMMIT are chosen only for a
+                ``_bulk``.
             picks: Says by method and path (with query string) which requests may be harmed.
             max_in_a_row: How many harmed requests may follow one another.
         """
@@ -127,7 +132,9 @@ class FaultPlan:
         # A generator for each request: how much one draws must not change the fate of the next.
         random = Random(self._random.getrandbits(64))  # noqa: S311 (as above)
         decision = replace(asked, coin=random.random() < 0.5)
-        possible = [fault for fault in self._faults if bulk_size or fault is not Fault.ITEM_429]
+        possible = [
+            fault for fault in self._faults if bulk_size or fault.name not in _OF_BULKS_ALONE
+        ]
         had_enough = any(
             self._in_a_row[thing] >= self._max_in_a_row for thing in (ANY_REQUEST, *things)
         )

@@ -45,7 +45,7 @@ class FaultProxy(ThreadingHTTPServer):
     Attributes:
         plan: Decides which request suffers what; its ``log`` and ``counts`` are the proxy's.
         real_server: Counts how often it was away.
-        slow_s, silence_s: Seconds; see the arguments.
+        slow_s, silence_s, late_s: Seconds; see the arguments.
         over: Set when the block ends.
         broken: Errors of the proxy's own, which fail the block that uses it.
     """
@@ -60,6 +60,7 @@ class FaultProxy(ThreadingHTTPServer):
         *,
         slow_s: float = 0.2,
         silence_s: float = 30.0,
+        late_s: float = 0.2,
         target_timeout_s: float = 60.0,
     ) -> None:
         """Take a port; serving begins with the block.
@@ -69,12 +70,13 @@ class FaultProxy(ThreadingHTTPServer):
             plan: One proxy's alone.
             slow_s: How long a SLOW answer is held back; below the client's time-out.
             silence_s: After how long a client that waits on is hung up on, in
-                TIMEOUT_AFTER_COMMIT; above the client's time-out.
+                TIMEOUT_AFTER_COMMIT and TIMEOUT_BEFORE_COMMIT; above the client's time-out.
+            late_s: How long after that the server gets the request, in TIMEOUT_BEFORE_COMMIT.
             target_timeout_s: How long the server may take.
         """
         self.plan = plan
         self.broken: list[BaseException] = []
-        self.slow_s, self.silence_s = slow_s, silence_s
+        self.slow_s, self.silence_s, self.late_s = slow_s, silence_s, late_s
         self.over = threading.Event()
         self._open_sockets = OpenSockets()
         self.real_server = RealServer(
@@ -166,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         decision = self.server.plan.decide(self.command, self.path, body)
-        if decision.fault is Fault.RESET_BEFORE:
-            self.reset()
+        if self.goes_unanswered(decision, body):
+            pass
         elif (refused := refusal(decision)) is not None:
             self.send(refused)
         elif (answer := self.ask_server(decision, body)) is not None:
@@ -178,6 +180,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(BAD_GATEWAY)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 (http.server's)
+
+    def goes_unanswered(self, decision: Decision, body: bytes) -> bool:
+        """Fail a request that the server sees not at all, or not before its client has left."""
+        if decision.fault is Fault.RESET_BEFORE:
+            self.reset()
+            return True
+        if decision.fault is Fault.TIMEOUT_BEFORE_COMMIT:
+            self.stay_silent()
+            if not self.server.over.wait(self.server.late_s):
+                self.forward(body)
+            return True
+        return False
 
     def ask_server(self, decision: Decision, body: bytes) -> Answer | None:
         if not decision.held:

@@ -31,10 +31,10 @@ from tests.opensearch.loaded_index import inspect
 FAULT_SHARE = 0.3
 _HURRY = 20  # every wait between tries is so many times shorter than a user's
 _CLIENT_TIMEOUT_S, _SILENCE_S, _SLOW_S = 1.0, 1.5, 0.05
-_PATIENCE_S = 120.0
+_PATIENCE_S, _DIRECT_PATIENCE_S = 120.0, 60.0
 # Less than one time-out: each ends the load, which is then run again.
 _LITTLE_PATIENCE_S, _LITTLE_PATIENCE_EVERY = 0.5, 4
-_MAX_LOADS = 100
+_LOADS_LIMIT_S = 600.0
 _OLD_PHOTOS = 5
 _MAX_KILL_DELAY_S = 0.1
 
@@ -137,9 +137,9 @@ def run(
     ]
     plan = EventfulPlan(seed=seed, share=share, events=[*growth, *killer.events])
     with ExitStack() as opened:
-        direct = opened.enter_context(closing(OpenSearchConnection(url, IndexAccess())))
+        direct = opened.enter_context(closing(_direct(url)))
         opened.callback(_drop_all, direct, alias)
-        older = _make_older(direct, alias, collection)
+        _make_older(direct, alias, collection)
         proxy = opened.enter_context(FaultProxy(url, plan, slow_s=_SLOW_S, silence_s=_SILENCE_S))
         is_hasty = crash is None and seed % _LITTLE_PATIENCE_EVERY == 0
         patience_s = _LITTLE_PATIENCE_S if is_hasty else _PATIENCE_S
@@ -149,7 +149,7 @@ def run(
         with killer:
             report, loads = _repeated(lambda: load(shards, connection, alias, options))
         seconds = time.perf_counter() - start_s
-        found = inspect(direct, alias, collection, report, older=older, dead_letters=dead_letters)
+        found = inspect(direct, alias, collection, report, dead_letters=dead_letters)
     return LoadFigure(
         seed=seed,
         photos=found.photos,
@@ -202,6 +202,10 @@ class _Killer:
         self._server.start()
 
 
+def _direct(url: str) -> OpenSearchConnection:
+    return OpenSearchConnection(url, IndexAccess(), patience_s=_DIRECT_PATIENCE_S)
+
+
 def _hurried(url: str, patience_s: float) -> OpenSearchConnection:
     return OpenSearchConnection(
         url,
@@ -215,21 +219,25 @@ def _hurried(url: str, patience_s: float) -> OpenSearchConnection:
 
 def _repeated(load_once: Callable[[], LoadReport]) -> tuple[LoadReport, int]:
     """Run a load until it comes to its end, as a person would who is told to run it again."""
-    for loads in range(1, _MAX_LOADS):
+    give_up_s = time.monotonic() + _LOADS_LIMIT_S
+    loads = 1
+    while True:
         try:
             return load_once(), loads
         except IndexUnavailable:
-            continue
-    return load_once(), _MAX_LOADS
+            if time.monotonic() >= give_up_s:
+                raise
+        loads += 1
 
 
-def _make_older(connection: OpenSearchConnection, alias: str, collection: GrowingCollection) -> str:
+def _make_older(
+    connection: OpenSearchConnection, alias: str, collection: GrowingCollection
+) -> None:
     """Make an index that the aliases lead to until the load's takes its place."""
     index = OpenSearchIndex.create(
         connection, alias, fingerprint=SPACE.fingerprint, dimension=DIMENSION
     )
     index.upsert([*islice(collection.wanted.values(), _OLD_PHOTOS)])
-    return index.index.name
 
 
 def _drop_all(connection: OpenSearchConnection, alias: str) -> None:

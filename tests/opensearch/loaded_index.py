@@ -59,7 +59,6 @@ def inspect(
     collection: GrowingCollection,
     report: LoadReport,
     *,
-    older: str,
     dead_letters: Path,
 ) -> Inspection:
     """Compare everything behind an alias with what the shards say.
@@ -69,7 +68,6 @@ def inspect(
         alias: The collection's.
         collection: What should be there.
         report: The load's own account.
-        older: The index that was there before and stays.
         dead_letters: Where the load listed what cannot be stored.
     """
     found, index = Inspection(), report.index
@@ -83,7 +81,10 @@ def inspect(
     names = connection.request("GET", f"{alias}*", "_alias")
     aliases = {name: sorted(body["aliases"]) for name, body in names.items()}
     ours = [alias, catalogue.space_alias(SPACE.fingerprint), f"{index}-write"]
-    found.compare("aliases", aliases, {index: sorted(ours), older: [f"{older}-write"]})
+    # One stays for a rollback: that of before or, if only the tidying up after a load failed and it
+    # was run again, that load's.
+    kept = min(aliases.keys() - {index}, default="")
+    found.compare("aliases", aliases, {index: sorted(ours), kept: [f"{kept}-write"]})
     answer = connection.request("GET", index, "_settings", parameters={"flat_settings": "true"})
     settings = {name: answer[index]["settings"].get(name) for name in _SETTINGS}
     found.compare("settings", settings, _SETTINGS)

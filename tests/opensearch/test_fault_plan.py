@@ -39,6 +39,15 @@ def test_only_the_faults_asked_for_are_chosen() -> None:
     assert set(plan.counts) == {Fault.SLOW, Fault.GARBLED}
 
 
+def test_only_bulks_lose_items_or_come_late() -> None:
+    plan = FaultPlan(seed=7, share=1, faults={Fault.ITEM_429, Fault.TIMEOUT_BEFORE_COMMIT})
+
+    for n in range(20):
+        plan.decide("PUT", f"/photos{n}/_settings", b"{}")
+
+    assert plan.counts.total() == 0
+
+
 def test_after_four_harmed_requests_one_passes() -> None:
     plan = FaultPlan(seed=7, share=1)
 

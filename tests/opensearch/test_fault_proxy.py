@@ -313,6 +313,19 @@ def test_a_silent_request_is_committed_and_the_client_gives_up(server: StandIn) 
     assert time.monotonic() - start_s < 1
 
 
+def test_a_late_request_is_committed_after_the_client_has_given_up(server: StandIn) -> None:
+    with FaultProxy(server.url, always(Fault.TIMEOUT_BEFORE_COMMIT), late_s=0.1) as proxy:
+        with pytest.raises(TimeoutError):
+            ask(proxy, body=BULK, timeout_s=0.3)
+        then = dict(server.documents)
+        end_s = time.monotonic() + 5
+        while not server.documents and time.monotonic() < end_s:
+            time.sleep(0.01)
+
+    assert then == {}
+    assert server.documents == {"a": 1, "b": 1, "c": 1}
+
+
 def test_a_client_that_waits_on_is_hung_up_on(server: StandIn) -> None:
     plan = always(Fault.TIMEOUT_AFTER_COMMIT)
     with FaultProxy(server.url, plan, silence_s=0.2) as proxy, pytest.raises(RemoteDisconnected):

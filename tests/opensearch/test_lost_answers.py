@@ -6,15 +6,19 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, TypeVar, cast
 
+import numpy as np
 import pytest
 from opensearchpy.exceptions import TransportError
 
 from photo_search.errors import IndexReadOnly, IndexUnavailable
-from photo_search.index.opensearch_bulk import delete_action, write_chunk
+from photo_search.index import EmbeddedPhoto
+from photo_search.index.opensearch import OpenSearchIndex
+from photo_search.index.opensearch_bulk import delete_action, store_action, write_chunk
 from photo_search.index.opensearch_catalogue import Catalogue
 from photo_search.index.opensearch_connection import OpenSearchConnection
 from photo_search.index.opensearch_errors import translated
 from photo_search.index.opensearch_schema import IndexFacts
+from photo_search.photo import Photo
 from photo_search.settings import IndexAccess
 from tests.opensearch.fault_plan import Fault, FaultPlan
 from tests.opensearch.fault_proxy import FaultProxy
@@ -76,6 +80,36 @@ def test_an_item_that_an_index_on_a_full_disk_blocks_ends_the_writing() -> None:
 
     with pytest.raises(IndexReadOnly, match="flood-stage"):
         write_chunk(cast("OpenSearchConnection", connection), "photos", [delete_action("a")])
+
+
+@pytest.mark.opensearch
+def test_a_write_that_is_carried_out_late_undoes_no_newer_one(opensearch_url: str) -> None:
+    embedding = np.array([1, 0, 0, 0], np.float32)
+    old, new = (
+        EmbeddedPhoto(Photo("a", width=1, height=1, description=text), embedding)
+        for text in ("old", "new")
+    )
+    connection = OpenSearchConnection(opensearch_url, IndexAccess())
+    with closing(
+        OpenSearchIndex.create(connection, "latewrites", fingerprint="space", dimension=4)
+    ) as index:
+        try:
+            index.write([store_action(new, version=2)])
+            index.write([delete_action("a", version=1)])
+            late = index.write([store_action(old, version=1)])
+            index.refresh()
+            there = index.get("a")
+            index.write([delete_action("a", version=3)])
+            index.write([store_action(new, version=2)])
+            index.refresh()
+            left = [*index.photo_ids()]
+        finally:
+            Catalogue(connection, "latewrites").drop(index.index)
+
+    assert there is not None
+    assert there.photo.description == "new"
+    assert (late.stored, late.rejected) == (0, {})
+    assert left == []
 
 
 @pytest.mark.opensearch

@@ -35,6 +35,7 @@ MAX_CHUNK_BYTES = 5 * 1024 * 1024
 """Half of what t3 domains take in one request (10 MiB; Amazon's limits page)."""
 
 _GONE_TYPES = frozenset({"index_not_found_exception", "illegal_argument_exception"})
+_NEWER_IS_THERE = "version_conflict_engine_exception"
 _NOT_FOUND = 404
 _DENIED_STATUSES = frozenset({401, 403})
 
@@ -68,19 +69,31 @@ class Outcome:
         self.rejected |= other.rejected
 
 
-def store_action(embedded: EmbeddedPhoto) -> Action:
+def store_action(embedded: EmbeddedPhoto, *, version: int | None = None) -> Action:
     """Store a photo, or replace the one with its id.
+
+    Args:
+        embedded: The photo.
+        version: Where given, nothing happens to a photo that was stored or taken out with a higher
+            one. A request that was given up for lost may still be carried out, after later ones.
 
     Raises:
         PhotoIndexError: A field cannot be stored.
     """
-    head = json.dumps({"index": {"_id": embedded.photo.photo_id}}).encode()
-    return Action(embedded.photo.photo_id, head + b"\n" + document_line(embedded) + b"\n")
+    head = _action_line("index", embedded.photo.photo_id, version)
+    return Action(embedded.photo.photo_id, head + document_line(embedded) + b"\n")
 
 
-def delete_action(photo_id: str) -> Action:
-    """Take a photo out, where it is there."""
-    return Action(photo_id, json.dumps({"delete": {"_id": photo_id}}).encode() + b"\n")
+def delete_action(photo_id: str, *, version: int | None = None) -> Action:
+    """Take a photo out, where it is there; for the version see ``store_action``."""
+    return Action(photo_id, _action_line("delete", photo_id, version))
+
+
+def _action_line(verb: str, photo_id: str, version: int | None) -> bytes:
+    names: dict[str, str | int] = {"_id": photo_id}
+    if version is not None:
+        names |= {"version": version, "version_type": "external_gte"}
+    return json.dumps({verb: names}).encode() + b"\n"
 
 
 def chunks(actions: Iterable[Action]) -> Iterator[list[Action]]:
@@ -172,6 +185,8 @@ def _is_settled(action: Action, item: dict[str, Any], alias: str, outcome: Outco
         raise read_only(alias, reason)
     if status in RETRYABLE_STATUSES:
         return False
+    if kind == _NEWER_IS_THERE:
+        return True
     if status == _NOT_FOUND and kind in _GONE_TYPES:
         msg = f"the index behind {alias} is gone: {reason}"
         raise IndexNotFound(msg)
