@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 from ingest.faiss_guard import refuse_without_faiss
 from ingest.generations import drop_left_over, drop_rolled_back
+from ingest.index_filling import IndexFilling
 from ingest.load_report import LoadOptions, LoadReport, write_dead_letters
-from ingest.ordered_map import map_in_order
-from ingest.progress import Progress, progress_bar
-from ingest.shard_files import list_shards
-from ingest.shard_reader import LivePhoto, ShardReader
+from ingest.shard_reader import ShardReader
 from photo_search.errors import PhotoIndexError
 from photo_search.index import EmbeddedPhoto, KnnQuery
-from photo_search.index.checks import checked_batch
 from photo_search.index.opensearch import OpenSearchIndex
-from photo_search.index.opensearch_bulk import Action, Outcome, delete_action, store_action
 from photo_search.index.opensearch_catalogue import Catalogue, FoundIndex
 from photo_search.index.opensearch_connection import OpenSearchConnection
 from photo_search.index.opensearch_schema import (
@@ -36,7 +31,6 @@ from photo_search.index.opensearch_schema import (
 __all__ = ["LoadOptions", "LoadReport", "load"]
 
 _SAMPLE_PHOTOS = 50
-_MOST_LATE_WRITES = 3
 _LEAST_FOUND_SHARE = 0.95
 _NEAR_COSINE = 0.999  # float16 rounds a cosine of 1 to no less
 _SHRUNK_SHARE = 0.5
@@ -70,7 +64,6 @@ class _Load:
     def __init__(
         self, shards: Path, connection: OpenSearchConnection, alias: str, options: LoadOptions
     ) -> None:
-        self._directory = shards
         self._reader = ShardReader.open(shards)
         self._connection = connection
         self._catalogue = Catalogue(connection, alias)
@@ -82,7 +75,7 @@ class _Load:
         self._timed("create", self._open_new)
         report.index, report.full_name = self._index.index.name, self._index.name
         try:
-            self._timed("fill", self._fill)
+            self._timed("fill", self._filling.fill)
             self._timed("finish", self._finish)
             self._timed("verify", self._verify)
             self._timed("swap", self._swap)
@@ -117,81 +110,9 @@ class _Load:
             self._report.notes.append(f"went on with {index.name}")
         self._catalogue.change_settings(index, loading_settings(facts.profile))
         self._index = OpenSearchIndex.of(self._connection, self._catalogue, index)
-
-    def _fill(self) -> None:
-        self._catch_up()
-        while list_shards(self._directory).current[-1].number > self._reader.last_shard:
-            self._reader = ShardReader.open(self._directory)
-            self._catch_up()
-        for _ in range(_MOST_LATE_WRITES):
-            if self._is_filled():
-                break
-            self._catch_up()
-
-    def _is_filled(self) -> bool:
-        """Whether exactly the right photos are there.
-
-        A write that was given up for lost may be carried out late, and bring back a photo that is
-        gone by now.
-        """
-        self._index.refresh()
-        wanted = self._reader.live.keys() - self._report.rejected.keys()
-        return set(self._index.photo_ids()) == wanted
-
-    def _catch_up(self) -> None:
-        """Bring the new index up to the shards as they were read last."""
-        reader, facts = self._reader, self._index.index.facts
-        self._index.refresh()
-        present = set(self._index.photo_ids())
-
-        def is_wanted(photo_id: str, live: LivePhoto) -> bool:
-            return live.shard > facts.filled_to or photo_id not in present
-
-        wanted = sum(is_wanted(photo_id, live) for photo_id, live in reader.live.items())
-        with progress_bar(
-            len(reader.live), done=len(reader.live) - wanted, quiet=self._options.quiet
-        ) as progress:
-            self._store(reader.read(is_wanted), progress)
-        # What the server now refuses, it may hold as an older shard had it.
-        gone = (present - reader.live.keys()) | (present & self._report.rejected.keys())
-        if gone:
-            version = reader.last_shard
-            deletions = [delete_action(photo_id, version=version) for photo_id in sorted(gone)]
-            self._write([deletions], lambda _: None)
-        self._index.index = self._catalogue.note(self._index.index, filled_to=reader.last_shard)
-        # Of a photo that a later shard mended, the old reason is past.
-        self._report.rejected = {
-            photo_id: reason
-            for photo_id, reason in self._report.rejected.items()
-            if photo_id in reader.live
-        }
-
-    def _store(self, batches: Iterable[list[EmbeddedPhoto]], progress: Progress) -> None:
-        def actions() -> Iterator[list[Action]]:
-            for batch in batches:
-                ready = []
-                for embedded in batch:
-                    self._report.rejected.pop(embedded.photo.photo_id, None)
-                    try:
-                        checked_batch([embedded], self._index.dimension)
-                        shard = self._reader.live[embedded.photo.photo_id].shard
-                        ready.append(store_action(embedded, version=shard))
-                    except PhotoIndexError as error:
-                        self._report.rejected[embedded.photo.photo_id] = str(error)
-                yield ready
-
-        def count(outcome: Outcome) -> None:
-            self._report.stored += outcome.stored
-            self._report.rejected |= outcome.rejected
-            progress.update(outcome.stored + len(outcome.rejected))
-
-        self._write(actions(), count)
-
-    def _write(self, batches: Iterable[list[Action]], count: Callable[[Outcome], object]) -> None:
-        with ThreadPoolExecutor(self._options.threads) as threads:
-            window = 2 * self._options.threads
-            for outcome in map_in_order(threads, self._index.write, batches, window=window):
-                count(outcome)
+        self._filling = IndexFilling(
+            self._reader, self._index, self._catalogue, self._options, self._report
+        )
 
     def _finish(self) -> None:
         """Make the index fit to be searched: graph, copies, warm caches."""
@@ -235,7 +156,7 @@ class _Load:
 
     def _verify(self) -> None:
         """Count, and see whether a sample of photos finds itself."""
-        report, live = self._report, self._reader.live
+        report, live = self._report, self._filling.reader.live
         report.photos = self._connection.insist(self._index.count)
         expected = len(live) - len(report.rejected)
         if report.photos != expected:
@@ -249,7 +170,7 @@ class _Load:
         sample = set(random.sample(accepted, min(_SAMPLE_PHOTOS, len(accepted))))
         found = sum(
             self._finds(embedded)
-            for photos in self._reader.read(lambda photo_id, _: photo_id in sample)
+            for photos in self._filling.reader.read(lambda photo_id, _: photo_id in sample)
             for embedded in photos
         )
         report.found_share = found / len(sample) if sample else 1.0
@@ -298,7 +219,7 @@ class _Load:
         self._report.dropped += drop_rolled_back(self._catalogue, self._index.index)
         self._catalogue.swap(self._index.index)
         # A delta that came since the last look went to the old index alone.
-        self._fill()
+        self._filling.fill()
         self._index.refresh()
         self._index.index = self._catalogue.note(self._index.index, is_ready=True)
         self._report.filled_to = self._index.index.facts.filled_to
