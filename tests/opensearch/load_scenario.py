@@ -32,9 +32,9 @@ FAULT_SHARE = 0.3
 _HURRY = 20  # every wait between tries is so many times shorter than a user's
 _CLIENT_TIMEOUT_S, _SILENCE_S, _SLOW_S = 1.0, 1.5, 0.05
 _PATIENCE_S, _DIRECT_PATIENCE_S = 120.0, 60.0
-# Less than one time-out: each ends the load, which is then run again.
+# Less than one time-out: each ends the load, which is then run again, at first with no more.
 _LITTLE_PATIENCE_S, _LITTLE_PATIENCE_EVERY = 0.5, 4
-_LOADS_LIMIT_S = 600.0
+_HASTY_LOADS, _LOADS_LIMIT_S = 3, 600.0
 _OLD_PHOTOS = 5
 _MAX_KILL_DELAY_S = 0.1
 
@@ -147,7 +147,7 @@ def run(
         options = LoadOptions(dead_letters=dead_letters, quiet=True)
         start_s = time.perf_counter()
         with killer:
-            report, loads = _repeated(lambda: load(shards, connection, alias, options))
+            report, loads = _repeated(connection, lambda: load(shards, connection, alias, options))
         seconds = time.perf_counter() - start_s
         found = inspect(direct, alias, collection, report, dead_letters=dead_letters)
     return LoadFigure(
@@ -217,7 +217,9 @@ def _hurried(url: str, patience_s: float) -> OpenSearchConnection:
     )
 
 
-def _repeated(load_once: Callable[[], LoadReport]) -> tuple[LoadReport, int]:
+def _repeated(
+    connection: OpenSearchConnection, load_once: Callable[[], LoadReport]
+) -> tuple[LoadReport, int]:
     """Run a load until it comes to its end, as a person would who is told to run it again."""
     give_up_s = time.monotonic() + _LOADS_LIMIT_S
     loads = 1
@@ -227,6 +229,8 @@ def _repeated(load_once: Callable[[], LoadReport]) -> tuple[LoadReport, int]:
         except IndexUnavailable:
             if time.monotonic() >= give_up_s:
                 raise
+        if loads == _HASTY_LOADS:
+            connection.patience_s = _PATIENCE_S
         loads += 1
 
 

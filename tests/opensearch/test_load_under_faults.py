@@ -86,9 +86,9 @@ def test_a_load_through_faults_is_exact(seed: int, opensearch_url: str, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_each_of_20_loads_of_1000_photos_through_faults_is_exact(
-    seed: int, opensearch_url: str, tmp_path: Path
+    seed: int, node: Node, tmp_path: Path
 ) -> None:
-    figure = run(seed, 1_000, opensearch_url, tmp_path)
+    figure = run(seed, 1_000, node.url, tmp_path)
 
     check(figure)
     assert sum(figure.faults.values()) > 10
@@ -106,11 +106,10 @@ def test_a_load_of_25000_photos_is_exact_although_the_server_is_killed_in_the_mi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["_forcemerge", "_aliases"])
-def test_a_load_is_exact_although_the_server_is_killed_near_its_end(
-    part: str, node: Node, tmp_path: Path
+def test_a_load_is_exact_although_the_server_is_killed_at_the_swap(
+    node: Node, tmp_path: Path
 ) -> None:
-    figure = run(201, 300, node.url, tmp_path, crash=Crash(node, part, 1))
+    figure = run(201, 300, node.url, tmp_path, crash=Crash(node, "_aliases", 1))
 
     check(figure)
     assert figure.kills == 1
