@@ -149,24 +149,12 @@ class OpenSearchConnection:
                 that it is left alone for ``retry_after_s``.
             PhotoIndexError: The server refuses.
         """
-        within_s = timeout_s or self.search_timeout_s
-        deadline_s = time.monotonic() + within_s
         self._breaker.check(self.server)
         try:
-            # A server that hangs must leave time for another, or for itself to come to.
-            first_s = deadline_s - (1 - _FIRST_TRY_SHARE) * within_s
-            answer = self._search_once(index, body, first_s)
+            answer = self._search_twice(index, body, timeout_s or self.search_timeout_s)
         except IndexUnavailable:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 2 * _SHORT_WAIT_S:
-                self._breaker.failed()
-                raise
-            self._sleep(random.uniform(0, _SHORT_WAIT_S))  # noqa: S311 - spreads load
-            try:
-                answer = self._search_once(index, body, deadline_s)
-            except IndexUnavailable:
-                self._breaker.failed()
-                raise
+            self._breaker.failed()
+            raise
         except PhotoIndexError:
             self._breaker.succeeded()  # whoever refuses is there
             raise
@@ -206,6 +194,18 @@ class OpenSearchConnection:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _search_twice(self, index: str, body: Json, within_s: float) -> Json:
+        deadline_s = time.monotonic() + within_s
+        try:
+            # A server that hangs must leave time for another, or for itself to come to.
+            first_s = deadline_s - (1 - _FIRST_TRY_SHARE) * within_s
+            return self._search_once(index, body, first_s)
+        except IndexUnavailable:
+            if deadline_s - time.monotonic() <= 2 * _SHORT_WAIT_S:
+                raise
+        self._sleep(random.uniform(0, _SHORT_WAIT_S))  # noqa: S311 - spreads load
+        return self._search_once(index, body, deadline_s)
 
     def _search_once(self, index: str, body: Json, deadline_s: float) -> Json:
         left_s = max(deadline_s - time.monotonic(), 2 * _SHORT_WAIT_S)
