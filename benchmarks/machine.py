@@ -39,7 +39,7 @@ def report(name: str, rows: Sequence[Mapping[str, Figure]]) -> None:
     for row in cells:
         print("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     OUT_DIR.mkdir(parents=True, exist_ok=True)
-    kept = {"machine": _machine(), "commit": _commit(), "rows": rows}
+    kept = {"machine": machine(), "commit": _commit(), "rows": rows}
     (OUT_DIR / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
@@ -47,7 +47,8 @@ def _cell(value: Figure) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _machine() -> dict[str, Figure]:
+def machine() -> dict[str, Figure]:
+    """What figures were measured on."""
     cpu, flags = platform.processor() or platform.machine(), set[str]()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

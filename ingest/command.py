@@ -66,8 +66,7 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
     from ingest.job import IngestOptions, run_ingest
     from ingest.sources.folder import FolderSource
     from ingest.sources.unsplash import UnsplashSource
-    from photo_search.encoder import Encoder
-    from photo_search.model_bundle import read_model_bundle
+    from photo_search.search import open_encoder
 
     source = (
         FolderSource(
@@ -86,8 +85,7 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
     )
     if arguments.workers:
         options = replace(options, workers=arguments.workers)
-    encoder = Encoder(read_model_bundle(settings.model_dir), threads=settings.encoder_threads)
-    report = run_ingest(source, encoder, options)
+    report = run_ingest(source, open_encoder(settings), options)
     if not arguments.quiet:
         _say(report.summary())
         if report.failures:

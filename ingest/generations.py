@@ -32,7 +32,7 @@ def roll_back(
     """
     catalogue = Catalogue(connection, alias)
     generations = catalogue.generations()
-    current = _current(generations, alias)
+    current = current_generation(generations, alias)
     if current is None:
         msg = f"{alias} at {connection.server} leads to no index that a load made"
         raise PhotoIndexError(msg)
@@ -65,7 +65,7 @@ def drop_rolled_back(catalogue: Catalogue, coming: FoundIndex) -> list[str]:
         Names of the deleted indexes.
     """
     generations = catalogue.generations()
-    current = _current(generations, catalogue.alias)
+    current = current_generation(generations, catalogue.alias)
     if current is None:
         return []
     return _drop(
@@ -74,7 +74,7 @@ def drop_rolled_back(catalogue: Catalogue, coming: FoundIndex) -> list[str]:
             one
             for one in generations
             if one.index.facts.is_ready
-            and not _is_searched(one)
+            and not one.is_searched
             and _age(one) > _age(current)
             and one.index.name != coming.name
         ],
@@ -111,6 +111,11 @@ def drop_left_over(catalogue: Catalogue, current: FoundIndex, *, keep: int) -> l
     return _drop(catalogue, [*finished[: max(0, len(finished) - keep)], *abandoned])
 
 
+def current_generation(generations: Sequence[Generation], alias: str) -> Generation | None:
+    """The one that the alias leads to; None where it leads to none of ours."""
+    return next((one for one in generations if alias in one.aliases), None)
+
+
 def all_generations(catalogue: Catalogue, fingerprints: Sequence[str]) -> list[FoundIndex]:
     """Every index behind the alias: searched, kept for a rollback, or being filled.
 
@@ -126,17 +131,9 @@ def all_generations(catalogue: Catalogue, fingerprints: Sequence[str]) -> list[F
     return list(found.values())
 
 
-def _current(generations: list[Generation], alias: str) -> Generation | None:
-    return next((one for one in generations if alias in one.aliases), None)
-
-
 def _is_finished(generation: Generation) -> bool:
     # A load that was killed right after its swap has left an index that people search.
-    return generation.index.facts.is_ready or _is_searched(generation)
-
-
-def _is_searched(generation: Generation) -> bool:
-    return bool(generation.aliases - {generation.index.write_alias})
+    return generation.index.facts.is_ready or generation.is_searched
 
 
 def _age(generation: Generation) -> tuple[int, str]:

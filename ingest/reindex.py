@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ingest.faiss_guard import refuse_without_faiss
-from ingest.generations import drop_left_over, drop_rolled_back
+from ingest.generations import current_generation, drop_left_over, drop_rolled_back
 from ingest.index_filling import IndexFilling
 from ingest.load_report import LoadOptions, LoadReport, write_dead_letters
 from ingest.shard_reader import ShardReader
@@ -186,8 +186,7 @@ class _Load:
         """Delete the new index: to go on with it would end the same way."""
         name = self._index.index.name
         searched = any(
-            one.index.name == name and one.aliases - {one.index.write_alias}
-            for one in self._catalogue.generations()
+            one.index.name == name and one.is_searched for one in self._catalogue.generations()
         )
         if not searched:
             self._catalogue.drop(self._index.index)
@@ -202,11 +201,13 @@ class _Load:
         )
 
     def _refuse_shrinking(self) -> None:
-        alias = self._catalogue.alias
-        current = [one for one in self._catalogue.generations() if alias in one.aliases]
-        if not current or self._options.allow_smaller:
+        if self._options.allow_smaller:
             return
-        other = OpenSearchIndex.of(self._connection, self._catalogue, current[0].index)
+        alias = self._catalogue.alias
+        current = current_generation(self._catalogue.generations(), alias)
+        if current is None:
+            return
+        other = OpenSearchIndex.of(self._connection, self._catalogue, current.index)
         before = self._connection.insist(other.count)
         if self._report.photos < _SHRUNK_SHARE * before:
             msg = (

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.machine import machine
 from local.opensearch_server.node import Node, running_node
 from local.opensearch_server.releases import DEFAULT_VERSION
 from proofs.ledger import Case, Ledger
-from proofs.provenance import commit, machine, versions
+from proofs.provenance import commit, versions
 from tests.opensearch.load_scenario import FAULT_SHARE, Crash, LoadFigure, run
 
 _LEDGER = Path("build/proofs/load-under-faults.jsonl")

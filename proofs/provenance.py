@@ -1,4 +1,4 @@
-"""Where a figure comes from: commit, machine, versions."""
+"""Where a proof comes from: commit and versions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
-
-from photo_search.cpus import usable_cpus
-
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @cache
@@ -20,17 +15,6 @@ def commit() -> str:
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
     )
     return answer.stdout.strip()
-
-
-def machine() -> dict[str, str | int]:
-    """What it ran on."""
-    lines = _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
-    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cpus": usable_cpus(),
-        "system": platform.system(),
-    }
 
 
 def versions() -> dict[str, str]:

@@ -66,6 +66,11 @@ class Generation:
     aliases: frozenset[str]
     created_ms: int
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether an alias leads here, other than the one for writes."""
+        return bool(self.aliases - {self.index.write_alias})
+
 
 class Catalogue:
     """What lies behind one alias on one server."""
@@ -172,16 +177,6 @@ class Catalogue:
             lambda: self._connection.request("POST", "", "_aliases", body={"actions": actions})
         )
 
-    def _behind(self, alias: str) -> list[str]:
-        """Every index that an alias leads to, also one that somebody named by hand."""
-        try:
-            found = self._connection.insist(
-                lambda: self._connection.request("GET", "_alias", alias)
-            )
-        except IndexNotFound:
-            return []
-        return sorted(found)
-
     def drop(self, index: FoundIndex) -> None:
         """Delete an index and its aliases."""
         self._connection.insist(
@@ -195,6 +190,16 @@ class Catalogue:
         self._connection.insist(
             lambda: self._connection.request("PUT", index.name, "_settings", body=settings)
         )
+
+    def _behind(self, alias: str) -> list[str]:
+        """Every index that an alias leads to, also one that somebody named by hand."""
+        try:
+            found = self._connection.insist(
+                lambda: self._connection.request("GET", "_alias", alias)
+            )
+        except IndexNotFound:
+            return []
+        return sorted(found)
 
     def _checked(self, alias: str, fingerprint: str) -> FoundIndex:
         found = self._read(alias)

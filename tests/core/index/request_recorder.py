@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from types import TracebackType
+
+from tests.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class RecordedRequest:
     body: bytes
 
 
-class RequestRecorder:
+class RequestRecorder(LoopbackServer):
     """Answers every request with an empty JSON object until the block ends."""
 
     def __init__(self) -> None:
@@ -48,20 +48,4 @@ class RequestRecorder:
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.port = self._server.server_port
-
-    def __enter__(self) -> RequestRecorder:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(timeout=5)
-        self._server.server_close()
+        super().__init__(HTTPServer(("127.0.0.1", 0), Handler))

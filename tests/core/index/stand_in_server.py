@@ -7,12 +7,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from types import TracebackType
 from typing import Any
 
 from photo_search.index.opensearch_schema import IndexFacts
 from tests.core.index.samples import DIMENSION, FINGERPRINT
+from tests.loopback_server import LoopbackServer
 
 Json = dict[str, Any]
 FACTS = IndexFacts(fingerprint=FINGERPRINT, dimension=DIMENSION)
@@ -42,7 +43,7 @@ class Reply:
     after_s: float = 0.0
 
 
-class StandIn:
+class StandIn(LoopbackServer):
     """Serves on 127.0.0.1 until the block ends; ``requests`` holds what came."""
 
     def __init__(
@@ -82,23 +83,19 @@ class StandIn:
             def handle_error(self, request: object, client_address: object) -> None:
                 """A client that breaks off, as one that does not trust us, is no news."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
         if tls is not None:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
             )
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        super().__init__(server)
         scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
 
     def searches(self) -> list[Json]:
         """Bodies of the searches so far."""
         return [r.json for r in self.requests if r.path.endswith("/_search")]
-
-    def __enter__(self) -> StandIn:
-        self._thread.start()
-        return self
 
     def __exit__(
         self,
@@ -107,9 +104,7 @@ class StandIn:
         trace: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._server.shutdown()
-        self._thread.join(timeout=5)
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
 
 
 def mapping_reply(facts: IndexFacts = FACTS, *, index: str = INDEX) -> Reply:
