@@ -13,6 +13,8 @@ INDEX_URL ?=
 ENGINE ?= auto
 OPENSEARCH_PORT ?= 9200
 ENGINE_PHOTOS ?= 25000 200000
+# Tests that share nothing run beside each other; those with a server or a browser do not.
+TEST_PROCESSES ?= auto
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
 PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
@@ -52,7 +54,7 @@ clean: ## Remove the demo's photos and index, and caches; keeps one's own indexe
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest --ignore tests/models_torch -m "not slow and not browser and not opensearch"
+	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "not slow and not browser and not opensearch"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -64,7 +66,7 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 
 .PHONY: test-slow
 test-slow: .venv/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
-	$(DEV)/pytest --ignore tests/models_torch -m "slow and not opensearch"
+	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "slow and not opensearch"
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)

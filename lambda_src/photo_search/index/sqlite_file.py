@@ -5,10 +5,12 @@ Knows nothing of tables.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -34,6 +36,11 @@ _FULL_EXTENDED_CODES = {sqlite3.SQLITE_IOERR_SHMSIZE}
 _TRUNCATED_EXTENDED_CODES = {sqlite3.SQLITE_IOERR_SHORT_READ}
 _NEEDS_WRITABLE_DIRECTORY = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _WAL_LIMIT_BYTES = 64 << 20
+# SQLite waits 1 and 2 ms, later 100 ms, before it asks again (sqliteDefaultBusyCallback), and the
+# next batch of a writer would follow in microseconds: all others would be shut out. So a writer
+# that waits never gets to the long waits, and one that has written leaves longer than the short.
+_ASK_FOR_MS = 3
+_LET_OTHERS_IN_S = 0.004
 
 
 class Damaged(Exception):
@@ -60,6 +67,7 @@ class SqliteFile:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._wrote_at_s = -math.inf
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -68,7 +76,7 @@ class SqliteFile:
         Raises:
             PhotoIndexError: What SQLite said, by kind; see the error tree.
         """
-        with self._transaction("BEGIN") as connection:
+        with self._transaction(lambda connection: connection.execute("BEGIN")) as connection:
             yield connection
 
     @contextmanager
@@ -84,8 +92,9 @@ class SqliteFile:
         if not self.writable:
             msg = f"the index {self.path} is open for reading"
             raise IndexReadOnly(msg)
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction(self._begin_writing) as connection:
             yield connection
+        self._wrote_at_s = time.monotonic()
 
     def copy_to(self, path: Path) -> None:
         """Write a compact copy to a path where nothing lies: one file that needs no log beside it.
@@ -112,11 +121,13 @@ class SqliteFile:
             connection.close()
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(
+        self, begin: Callable[[sqlite3.Connection], object]
+    ) -> Iterator[sqlite3.Connection]:
         with translated_errors(self.path):
             connection = self._take()
             try:
-                connection.execute(begin)
+                begin(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -124,6 +135,19 @@ class SqliteFile:
                 connection.close()
                 raise
             self._give(connection)
+
+    def _begin_writing(self, connection: sqlite3.Connection) -> None:
+        time.sleep(max(0.0, self._wrote_at_s + _LET_OTHERS_IN_S - time.monotonic()))
+        deadline = time.monotonic() + self._busy_timeout_s
+        connection.execute(f"PRAGMA busy_timeout={_ASK_FOR_MS}")
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if _primary(error) not in _BUSY_CODES or time.monotonic() >= deadline:
+                    raise
+        connection.execute(f"PRAGMA busy_timeout={round(self._busy_timeout_s * 1000)}")
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:

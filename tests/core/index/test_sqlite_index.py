@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -30,6 +31,7 @@ from photo_search.index import create_index, open_index
 from photo_search.index.embedding_blocks import BLOCK_ROWS
 from photo_search.index.protocol import KnnQuery, TextQuery
 from photo_search.index.sqlite import SqliteIndex
+from photo_search.index.sqlite_file import SqliteFile
 from tests.core.index.file_checks import assert_file_is_whole
 from tests.core.index.samples import (
     DIMENSION,
@@ -281,6 +283,24 @@ def test_two_writers_take_turns_and_neither_fails(sqlite_path: Path) -> None:
 
     with opened(sqlite_path) as index:
         assert index.count() == 2 * batches
+
+
+def test_a_writer_of_batch_after_batch_lets_another_in(sqlite_path: Path) -> None:
+    file, done = SqliteFile(sqlite_path, writable=True), threading.Event()
+
+    def write_without_pause() -> None:
+        while not done.is_set():
+            with file.writing():
+                time.sleep(0.02)
+
+    with ThreadPoolExecutor(1) as pool, closing(file):
+        pool.submit(write_without_pause)
+        try:
+            with created(sqlite_path, busy_timeout_s=2.0) as index:
+                index.upsert([embedded("a", unit_rows(1)[0])])
+                assert index.count() == 1
+        finally:
+            done.set()
 
 
 @pytest.fixture
