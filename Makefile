@@ -13,6 +13,12 @@ INDEX_URL ?=
 ENGINE ?= auto
 OPENSEARCH_PORT ?= 9200
 ENGINE_PHOTOS ?= 25000 200000
+# What a deployment decides, on top of cdk.json: CONTEXT="-c size=production -c auth=jwt".
+CONTEXT ?=
+STACK ?= photo-search
+EVENT ?= events/text.json
+IMAGE ?= photo-search
+BASE_IMAGE ?=
 # Tests that share nothing run beside each other; those with a server or a browser do not.
 TEST_PROCESSES ?= auto
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
@@ -51,10 +57,80 @@ clean: ## Remove the demo's photos and index, and caches; keeps one's own indexe
 	rm -rf build/demo build/bench build/screenshot cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
+##@ Put it on AWS (docs/operations.md)
+.PHONY: synth
+synth: .venv/ready ## Write the CloudFormation template to cdk.out: no account, network or Docker (CONTEXT="-c size=production")
+	$(DEV)/python app.py $(CONTEXT)
+
+.PHONY: diff
+diff: .venv/ready ## What a deployment would change
+	$(CDK) diff $(CONTEXT)
+
+.PHONY: deploy
+deploy: .venv/ready ## Deploy, after looking whether all that it needs is there
+	$(DEV)/python -m infra.preflight $(CONTEXT)
+	$(CDK) deploy $(CONTEXT)
+
+.PHONY: destroy
+destroy: .venv/ready ## Take the deployment down; asks first, and keeps what is to be kept
+	$(CDK) destroy $(CONTEXT)
+
+.PHONY: smoke
+smoke: .venv/ready ## Ask the deployed API one question of each route (TOKEN=… with auth jwt)
+	$(DEV)/python -m infra.smoke $(CONTEXT) $(if $(TOKEN),--token "$(TOKEN)")
+
+.PHONY: ingest-aws
+ingest-aws: .venv/ready ## Submit the ingest job and follow it (FOLLOW=JOB_ID follows one that was submitted)
+	$(IMPORT_PATH) $(DEV)/python -m ingest.cloud.submit --stack "$(STACK)" \
+	  $(if $(VARIANT),--variant "$(VARIANT)") $(if $(PARTS),--parts "$(PARTS)") $(if $(FOLLOW),--follow "$(FOLLOW)")
+
+.PHONY: image
+image: ## Build the Lambda's image with Docker and print its size (BASE_IMAGE=…)
+	$(call build_image,lambda_src/Dockerfile,$(IMAGE))
+
+.PHONY: image-ingest
+image-ingest: ## Build the ingest job's images, for GPUs and for CPUs
+	$(call build_image,ingest/Dockerfile,photo-search-ingest:cpu,--target cpu)
+	$(call build_image,ingest/Dockerfile,photo-search-ingest:gpu,--target gpu)
+
+.PHONY: invoke
+invoke: .venv/ready .venv-sam/ready synth ## Send one event to the image by `sam local invoke` (EVENT=events/text.json)
+	$(SAM) invoke --event "$(EVENT)"
+
+.PHONY: api
+api: .venv/ready .venv-sam/ready synth ## Serve the image's API by `sam local start-api` on port 3000
+	$(SAM) api
+
+.PHONY: emulate
+emulate: .venv/ready .venv-sam/ready ## Run the handler in Lambda's runtime emulator, without Docker
+	$(IMPORT_PATH) INDEX_URL="$(INDEX)" MODEL_DIR="$(MODEL_DIR)" PRELOAD=text $(DEV)/python -m local.emulator $(EVENTS)
+
+.PHONY: compose
+compose: image .venv-sam/ready ## OpenSearch, the search image and the site before it, by docker compose
+	@LAMBDA_EMULATOR="$(abspath $(firstword $(wildcard .venv-sam/lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-$(subst aarch64,arm64,$(shell uname -m)))))" \
+	  PORT=$(PORT) $(if $(BASE_IMAGE),SITE_BASE_IMAGE=$(BASE_IMAGE)) exec $(DOCKER) compose --profile lambda up --build
+
+.PHONY: cost
+cost: .venv/ready ## What it costs a month on AWS; writes the tables of docs/cost.md
+	$(IMPORT_PATH) $(DEV)/python -m costs
+
+CDK = npx --yes aws-cdk@2.1148.1
+SAM = $(IMPORT_PATH) $(DEV)/python -m local.lambda_image --sam .venv-sam/bin/sam \
+  --template "cdk.out/$(STACK).template.json" --image "$(IMAGE)" --index "$(INDEX)" --docker $(DOCKER)
+# Debian's own client builds with BuildKit, which reads the ignore file beside each Dockerfile.
+DOCKER ?= $(firstword $(wildcard /usr/bin/docker) docker)
+BUNDLE ?= $(if $(wildcard build/bundle/model.json),build/bundle,models/demo)
+define build_image
+	@DOCKER_BUILDKIT=1 $(DOCKER) build -q -f $(1) $(3) -t $(2) --build-arg BUNDLE=$(BUNDLE) \
+	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) . >/dev/null
+	@$(DOCKER) history --no-trunc --human=false --format '{{.Size}} {{.CreatedBy}}' $(2) | awk \
+	  '{all += $$1} /COPY \/image\// {own += $$1} END {printf "$(2): %d MB, %d MB of it above the base\n", all / 1e6, own / 1e6}'
+endef
+
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "not slow and not browser and not opensearch"
+	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "not slow and not browser and not opensearch and not infra and not docker"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -65,12 +141,12 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 	$(MAKE) test
 
 .PHONY: test-slow
-test-slow: .venv/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
-	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "slow and not opensearch"
+test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
+	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "slow and not opensearch and not infra and not docker"
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
-	$(DEV)/pytest tests/web -m "browser"
+	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/web -m "browser"
 
 .PHONY: test-opensearch
 test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
@@ -79,6 +155,14 @@ test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start
 .PHONY: test-faults
 test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults, kills, swaps under load
 	$(DEV)/pytest --ignore tests/models_torch -m "opensearch and slow"
+
+.PHONY: test-infra
+test-infra: .venv/ready ## The AWS side, synthesised and checked; takes Node
+	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile -m infra tests/infra tests/image
+
+.PHONY: test-image
+test-image: .venv/ready .venv-sam/ready image image-ingest ## The Lambda's image: built, and asked through SAM; takes Docker
+	$(DEV)/pytest -s -m docker tests/image
 
 .PHONY: test-models
 test-models: .venv-models/ready ## The exporter, in the environment that has torch
@@ -112,16 +196,20 @@ demo-model: .venv-models/ready ## Draw, train, export and evaluate the demo mode
 
 .PHONY: requirements
 requirements: ## Pin every requirements.txt, with hashes, from the .in files
-	$(foreach target,lambda_src ingest local .,$(call compile,$(target)))
+	$(foreach target,lambda_src ingest local infra .,$(call compile,$(target)))
 	$(PIN) -o models/requirements.txt $(INS_lambda_src) models/requirements.in
+	$(PIN) -o lambda_src/requirements-runtime.txt lambda_src/requirements-runtime.in
+	$(PIN) -o local/requirements-sam.txt local/requirements-sam.in
+	$(PIN) --override lambda_src/overrides.in --override ingest/overrides-gpu.in -o ingest/requirements-gpu.txt $(INS_ingest) ingest/requirements-gpu.in
 	rm -f .venv*/ready
 
 PIN := $(DEV)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command "make requirements" --no-annotate
 INS_lambda_src := lambda_src/requirements.in
-INS_ingest := $(INS_lambda_src) ingest/requirements.in
-INS_local := $(INS_ingest) local/requirements.in
-INS_. := $(INS_local) requirements.in
+INS_ingest := $(INS_lambda_src) ingest/requirements.in ingest/cloud/requirements.in
+INS_local := $(INS_lambda_src) ingest/requirements.in local/requirements.in
+INS_infra := infra/requirements.in
+INS_. := $(INS_local) ingest/cloud/requirements.in $(INS_infra) requirements.in
 define compile
 $(PIN) --override lambda_src/overrides.in -o $(1)/requirements.txt $(INS_$(1))
 
@@ -145,6 +233,9 @@ endef
 
 .venv-models/ready: models/requirements.txt
 	$(call environment,.venv-models,models/requirements.txt)
+
+.venv-sam/ready: local/requirements-sam.txt
+	$(call environment,.venv-sam,local/requirements-sam.txt)
 
 .PHONY: help
 help: ## Show this list

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from photo_search.errors import SettingsError
+from photo_search.s3_url import S3_SCHEME, S3Url
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -66,8 +69,8 @@ def _parser() -> ArgumentParser:
     )
     _add_index(serve)
     _add_model(serve)
-    _add_work(serve)
-    _add_thumbs(serve)
+    serve.add_argument("--work", type=Path, default=DEFAULT_WORK_DIR, metavar="DIR")
+    serve.add_argument("--thumbs", type=Path, default=DEFAULT_THUMBNAILS_DIR, metavar="DIR")
     return parser
 
 
@@ -88,7 +91,13 @@ def _add_sources(tasks: Tasks) -> None:
         metavar="DIR",
         help="pictures named <photo_id>.jpg or the like (default: download them)",
     )
-    for source in (folder, unsplash):
+    bucket = tasks.add_parser("bucket", help="ingest pictures of one's own that lie in S3")
+    bucket.add_argument("path", type=_bucket, metavar="s3://BUCKET[/PREFIX]")
+    bucket.add_argument(
+        "--part", metavar="I", help="embed this part alone, from 0; auto: as AWS Batch says"
+    )
+    bucket.add_argument("--parts", type=_whole(1), metavar="N", help="how many parts there are")
+    for source in (folder, unsplash, bucket):
         _add_index(source)
         _add_model(source)
         _add_work(source)
@@ -130,6 +139,9 @@ def _add_index_tasks(tasks: Tasks) -> None:
     rollback = tasks.add_parser("rollback", help="go back to the index before the current one")
     _add_index(rollback)
     rollback.add_argument(
+        "--work", type=_bucket, metavar="s3://…", help="bring what has come since from there"
+    )
+    rollback.add_argument(
         "--to", metavar="NAME", help="this index, older or newer (default: the one before)"
     )
 
@@ -145,7 +157,7 @@ def _add_index_tasks(tasks: Tasks) -> None:
     )
     verify.add_argument(
         "--shards",
-        type=Path,
+        type=_place,
         metavar="SHARDS",
         help="what each way of storing these embeddings would cost in recall, too",
     )
@@ -184,7 +196,7 @@ def _add_shard_tasks(tasks: Tasks) -> None:
 
 def _add_shards(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "shards", type=Path, metavar="SHARDS", help="a directory of shards, or a work directory"
+        "shards", type=_place, metavar="SHARDS", help="a directory of shards, or a work directory"
     )
 
 
@@ -197,11 +209,30 @@ def _add_model(parser: ArgumentParser) -> None:
 
 
 def _add_work(parser: ArgumentParser) -> None:
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK_DIR, metavar="DIR")
+    parser.add_argument(
+        "--work", type=_place, default=DEFAULT_WORK_DIR, metavar="DIR", help="or s3://BUCKET/PREFIX"
+    )
 
 
 def _add_thumbs(parser: ArgumentParser) -> None:
-    parser.add_argument("--thumbs", type=Path, default=DEFAULT_THUMBNAILS_DIR, metavar="DIR")
+    parser.add_argument(
+        "--thumbs",
+        type=_place,
+        default=DEFAULT_THUMBNAILS_DIR,
+        metavar="DIR",
+        help="or s3://BUCKET/PREFIX",
+    )
+
+
+def _place(text: str) -> Path | S3Url:
+    return _bucket(text) if text.startswith(S3_SCHEME) else Path(text)
+
+
+def _bucket(text: str) -> S3Url:
+    try:
+        return S3Url.parse(text, name="the place")
+    except SettingsError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _names(text: str) -> tuple[str, ...]:

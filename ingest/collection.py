@@ -9,7 +9,7 @@ from ingest.atomic_file import replacing
 from photo_search.errors import SourceInvalid
 
 FOLDER_PREFIX = "folder:"
-_CLAIM_NAME = "collection.json"
+CLAIM_NAME = "collection.json"
 
 
 def claim(work_dir: Path, identity: str) -> None:
@@ -21,7 +21,7 @@ def claim(work_dir: Path, identity: str) -> None:
     """
     owner = read_owner(work_dir)
     if owner is None:
-        with replacing(work_dir / _CLAIM_NAME) as partial:
+        with replacing(work_dir / CLAIM_NAME) as partial:
             partial.write_text(json.dumps({"source": identity}))
     elif owner != identity:
         msg = f"{work_dir} holds {owner}; give {identity} another --work and --index"
@@ -31,11 +31,11 @@ def claim(work_dir: Path, identity: str) -> None:
 def read_owner(work_dir: Path) -> str | None:
     """Identity of the collection that a work directory holds; None when it holds none."""
     try:
-        return str(json.loads((work_dir / _CLAIM_NAME).read_text())["source"])
+        return str(json.loads((work_dir / CLAIM_NAME).read_text())["source"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{work_dir / _CLAIM_NAME} is damaged: {error!r}; delete {work_dir} to start anew"
+        msg = f"{work_dir / CLAIM_NAME} is damaged: {error!r}; delete {work_dir} to start anew"
         raise SourceInvalid(msg) from error
 
 

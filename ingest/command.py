@@ -23,6 +23,7 @@ from photo_search.errors import (
     SettingsError,
     TooManyFailures,
 )
+from photo_search.s3_url import S3_SCHEME
 from photo_search.settings import Settings, read_settings
 
 
@@ -64,17 +65,17 @@ def exit_code(error: PhotoSearchError) -> int:
 def _ingest(arguments: Namespace, settings: Settings) -> int:
     # The job's libraries are imported by the verb that needs them, not by a search.
     from ingest.job import IngestOptions, run_ingest
+    from ingest.sources import PhotoSource
     from ingest.sources.folder import FolderSource
     from ingest.sources.unsplash import UnsplashSource
     from photo_search.search import open_encoder
 
-    source = (
-        FolderSource(
-            arguments.path, arguments.captions, excluded=(arguments.work, arguments.thumbs)
-        )
-        if arguments.verb == "folder"
-        else UnsplashSource(arguments.path, arguments.images)
-    )
+    source: PhotoSource | None = None
+    if arguments.verb == "folder":
+        here = tuple(one for one in (arguments.work, arguments.thumbs) if isinstance(one, Path))
+        source = FolderSource(arguments.path, arguments.captions, excluded=here)
+    elif arguments.verb == "unsplash":
+        source = UnsplashSource(arguments.path, arguments.images)
     options = IngestOptions(
         index_url=settings.index_url,
         index_access=settings.index_access,
@@ -85,12 +86,21 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
     )
     if arguments.workers:
         options = replace(options, workers=arguments.workers)
-    report = run_ingest(source, open_encoder(settings), options)
+    if source is None or _is_in_buckets(arguments, settings):
+        from ingest.cloud.bucket_job import ingest
+
+        report, account = ingest(arguments, settings, options, source)
+    else:
+        report = run_ingest(source, open_encoder(settings), options)
+        account = str(arguments.work / "report.json")
     if not arguments.quiet:
         _say(report.summary())
         if report.failures:
-            _say(f"  each is listed in {arguments.work / 'report.json'}")
-    return SOME_SKIPPED if report.failures else DONE
+            _say(f"  each is listed in {account}")
+    # AWS Batch would take a part's 1 for a failure and never run the job that waits for all parts
+    # and tells of every photo that was skipped.
+    is_part = getattr(arguments, "part", None) is not None
+    return SOME_SKIPPED if report.failures and not is_part else DONE
 
 
 def _search(arguments: Namespace, settings: Settings) -> int:
@@ -147,13 +157,22 @@ def _existing(directory: Path | None) -> Path | None:
 
 
 def _upkeep(arguments: Namespace, settings: Settings) -> int:
-    from ingest.upkeep import TASKS
-
+    if _is_in_buckets(arguments, settings):
+        from ingest.cloud.tasks import TASKS
+    else:
+        from ingest.upkeep import TASKS
     return TASKS[arguments.verb](arguments, settings)
+
+
+def _is_in_buckets(arguments: Namespace, settings: Settings) -> bool:
+    """Whether a place is one in S3: of photos, shards, thumbnails, or of the index."""
+    places = (settings.index_url, *vars(arguments).values())
+    return any(str(place).startswith(S3_SCHEME) for place in places)
 
 
 VERBS: dict[str, Callable[[Namespace, Settings], int]] = {
     "folder": _ingest,
+    "bucket": _ingest,
     "unsplash": _ingest,
     "search": _search,
     "serve": _serve,

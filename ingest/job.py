@@ -16,20 +16,20 @@ from ingest.collection import claim
 from ingest.decode import DecodeSettings
 from ingest.download import DownloadLimits
 from ingest.failure import Failure, Reason
-from ingest.load import MARKS_NAME, Loader
+from ingest.load import MARKS_NAME, Filled, Loader
 from ingest.pipeline import Pipeline
 from ingest.progress import Progress, progress_bar
-from ingest.remove import keep_removed_out, remove_thumbnails
+from ingest.remove import keep_removed_out
 from ingest.report import Report
 from ingest.shard_files import space_directory
-from ingest.shards import ShardRow, ShardStore
+from ingest.shards import ShardLog, ShardRow, ShardStore
 from ingest.sources import Listing, PhotoSource, SourcePhoto
-from ingest.thumbnail import thumbnail_path
+from ingest.thumbnails import ThumbnailDirectory, Thumbnails
 from ingest.writer_lock import writer_lock
 from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
 from photo_search.errors import TooManyFailures
-from photo_search.index import PhotoIndex, create_index
+from photo_search.index import EmbeddedPhoto, PhotoIndex, create_index
 from photo_search.settings import IndexAccess
 
 SHARD_PHOTOS = 512
@@ -42,10 +42,13 @@ class IngestOptions:
     """How a run works.
 
     Attributes:
-        index_url: The index to fill.
+        index_url: The index to fill; empty fills none.
         index_access: How its server is reached.
         work_dir: Shards, marks, lock and report.json.
         thumbnails_dir: Where thumbnails of one's own photos go.
+        thumbnails: Who keeps them instead of that directory.
+        shard_log: Where other writers publish shards too. It goes with an empty ``index_url``: an
+            index is filled from what all of them have published.
         workers: Processes that decode; 1 decodes in this one.
         batch: Photos per call of the encoder.
         shard_photos: Most photos of a shard.
@@ -62,6 +65,8 @@ class IngestOptions:
     shard_photos: int = SHARD_PHOTOS
     quiet: bool = False
     download: DownloadLimits = field(default_factory=DownloadLimits)
+    thumbnails: Thumbnails | None = None
+    shard_log: ShardLog | None = None
 
 
 def run_ingest(source: PhotoSource, encoder: Encoder, options: IngestOptions) -> Report:
@@ -118,10 +123,12 @@ class _Run:
         self._options = options
         self._report = report
         directory = space_directory(options.work_dir, encoder.bundle.fingerprint)
-        self._shards = ShardStore(directory, encoder.bundle, rendition=source.rendition)
+        self._shards = ShardStore(
+            directory, encoder.bundle, rendition=source.rendition, log=options.shard_log
+        )
         keep_removed_out(options.work_dir, self._shards)
         self._marks = directory / MARKS_NAME
-        self._thumbnails_dir: Path | None = None
+        self._thumbnails: Thumbnails | None = None
         self._rows: list[ShardRow] = []
         self._shard_start_s = 0.0
 
@@ -130,25 +137,33 @@ class _Run:
         listing = self._without_removed(listing)
         report.add_listing(listing)
         if self._source.writes_thumbnails:
-            self._thumbnails_dir = self._options.thumbnails_dir
-            make_directory(self._thumbnails_dir)
-            remove_partial_files(self._thumbnails_dir)
-            remove_thumbnails(self._thumbnails_dir, list(self._shards.tombstones))
+            self._thumbnails = self._options.thumbnails or ThumbnailDirectory(
+                self._options.thumbnails_dir
+            )
+            self._thumbnails.prepare()
+            self._thumbnails.remove(list(self._shards.tombstones))
+        if not self._options.index_url:
+            self._bring(listing, _NoIndex())
+            return
         with closing(self._open_index()) as index:
             loader = self._loader(index)
             with report.timed("index"):
                 self._add_rejected(loader.catch_up().rejected)
-            todo = [photo for photo in listing.photos if not self._is_done(photo)]
-            report.unchanged = len(listing.photos) - len(todo)
-            with progress_bar(
-                len(listing.photos), done=report.unchanged, quiet=self._options.quiet
-            ) as progress:
-                self._ingest(todo, loader, progress)
-            self._forget(listing, loader)
+            self._bring(listing, loader)
         # A load may have swapped another index in meanwhile, which lacks what came since.
         with closing(self._open_index()) as current, report.timed("index"):
             if current.name != index.name:
                 self._add_rejected(self._loader(current).catch_up().rejected)
+
+    def _bring(self, listing: Listing, loader: Loader | _NoIndex) -> None:
+        """Ingest what is new, forget what is gone."""
+        todo = [photo for photo in listing.photos if not self._is_done(photo)]
+        self._report.unchanged = len(listing.photos) - len(todo)
+        with progress_bar(
+            len(listing.photos), done=self._report.unchanged, quiet=self._options.quiet
+        ) as progress:
+            self._ingest(todo, loader, progress)
+        self._forget(listing, loader)
 
     def _open_index(self) -> PhotoIndex:
         bundle = self._encoder.bundle
@@ -171,11 +186,15 @@ class _Run:
         )
         return replace(listing, photos=photos, failures=failures)
 
-    def _ingest(self, todo: Sequence[SourcePhoto], loader: Loader, progress: Progress) -> None:
+    def _ingest(
+        self, todo: Sequence[SourcePhoto], loader: Loader | _NoIndex, progress: Progress
+    ) -> None:
+        directory = None if self._thumbnails is None else self._thumbnails.directory
         pipeline = Pipeline(
             self._encoder,
-            DecodeSettings(self._encoder.bundle.image, self._thumbnails_dir),
+            DecodeSettings(self._encoder.bundle.image, directory),
             self._options.download,
+            download_url=self._source.download_url,
             workers=self._options.workers,
             batch=self._options.batch,
         )
@@ -196,17 +215,13 @@ class _Run:
         live = self._shards.live.get(photo.photo.photo_id)
         if live is None or live.version != photo.version:
             return False
-        if self._thumbnails_dir is None:
-            return True
-        try:
-            # A power cut can leave a thumbnail without its bytes.
-            return thumbnail_path(self._thumbnails_dir, photo.photo.photo_id).stat().st_size > 0
-        except FileNotFoundError:
-            return False
+        return self._thumbnails is None or self._thumbnails.has(photo.photo.photo_id)
 
-    def _flush(self, loader: Loader) -> None:
+    def _flush(self, loader: Loader | _NoIndex) -> None:
         if self._rows:
             with self._report.timed("shards"):
+                if self._thumbnails is not None:
+                    self._thumbnails.keep([row.embedded.photo.photo_id for row in self._rows])
                 photos = self._shards.add(self._rows)
             with self._report.timed("index"):
                 filled = loader.store(photos)
@@ -221,7 +236,7 @@ class _Run:
             failure = Failure(photo_id, photo_id, Reason.REFUSED_BY_INDEX, rejected[photo_id])
             self._report.add_failure(failure)
 
-    def _forget(self, listing: Listing, loader: Loader) -> None:
+    def _forget(self, listing: Listing, loader: Loader | _NoIndex) -> None:
         """Take out photos that are no longer there, or no longer pictures."""
         if not (self._source.forgets_missing and listing.complete):
             return
@@ -233,8 +248,18 @@ class _Run:
             if failure.reason is not Reason.REFUSED_BY_INDEX
         }
         if gone := sorted(self._shards.live.keys() - kept):
-            self._shards.remove(gone)
+            gone = self._shards.remove(gone)
             loader.delete(gone)
             self._report.removed = len(gone)
-        if self._thumbnails_dir is not None:
-            remove_thumbnails(self._thumbnails_dir, gone)
+        if self._thumbnails is not None:
+            self._thumbnails.remove(gone)
+
+
+class _NoIndex:
+    """In a loader's place where the index is filled later, from the shards."""
+
+    def store(self, photos: Sequence[EmbeddedPhoto]) -> Filled:
+        return Filled(stored=len(photos))
+
+    def delete(self, photo_ids: Sequence[str]) -> None:
+        pass

@@ -38,6 +38,7 @@ class Pipeline:
         settings: DecodeSettings,
         limits: DownloadLimits,
         *,
+        download_url: Callable[[SourcePhoto], str],
         workers: int,
         batch: int,
     ) -> None:
@@ -47,12 +48,14 @@ class Pipeline:
             encoder: Embeds the photos.
             settings: How photos are decoded.
             limits: Patience with servers.
+            download_url: Tells where a photo without a file is; see PhotoSource.
             workers: Processes that decode; 1 decodes in this one.
             batch: Photos per call of the encoder.
         """
         self._encoder = encoder
         self._settings = settings
         self._limits = limits
+        self._download_url = download_url
         self._workers = workers
         self._batch = batch
 
@@ -117,13 +120,13 @@ class Pipeline:
         def fetch(photo: SourcePhoto) -> DecodeJob | Failure:
             if photo.file is not None:
                 return DecodeJob(photo)
+            url = self._download_url(photo)
             try:
-                data = download(
-                    photo.url, self._limits, sleep=stopped.wait, is_stopped=stopped.is_set
-                )
+                data = download(url, self._limits, sleep=stopped.wait, is_stopped=stopped.is_set)
                 return DecodeJob(photo, data)
             except DownloadFailed as error:
-                return photo.failure(error.reason, str(error))
+                # A signed URL opens the picture to whoever reads it.
+                return photo.failure(error.reason, str(error).replace(url, photo.url))
 
         for job in map_in_order(threads, fetch, photos, window=2 * _DOWNLOADS):
             if isinstance(job, Failure):

@@ -27,7 +27,7 @@ from photo_search.errors import SettingsError, SourceInvalid
 from photo_search.index import PhotoIndex
 from photo_search.index.protocol import MAX_PHOTO_ID_BYTES
 
-_LIST_NAME = "removed.json"
+LIST_NAME = "removed.json"
 _MAX_NAME_BYTES = 255
 """What Linux and macOS let a file's name have."""
 
@@ -128,7 +128,7 @@ def keep_removed_out(work_dir: Path, store: ShardStore) -> None:
         DiskFull: There is no room for the tombstones.
     """
     removed = _read_removals(work_dir) | dict(store.tombstones)
-    if removed.keys() != _read_list(work_dir).keys():
+    if removed.keys() != read_list(work_dir).keys():
         _write_list(work_dir, removed)
     _add_missing(store, removed)
 
@@ -152,11 +152,16 @@ def _read_removals(work_dir: Path) -> dict[str, datetime]:
     removed: dict[str, datetime] = {}
     for directory in space_directories(work_dir):
         removed |= read_tombstones(directory)
-    return removed | _read_list(work_dir)
+    return removed | read_list(work_dir)
 
 
-def _read_list(work_dir: Path) -> dict[str, datetime]:
-    path = work_dir / _LIST_NAME
+def read_list(work_dir: Path) -> dict[str, datetime]:
+    """What the collection's list says: the moment of removal (UTC) by photo_id.
+
+    Raises:
+        SourceInvalid: It is damaged.
+    """
+    path = work_dir / LIST_NAME
     try:
         facts = json.loads(path.read_text())
         return {photo_id: datetime.fromisoformat(at) for photo_id, at in facts.items()}
@@ -169,7 +174,7 @@ def _read_list(work_dir: Path) -> dict[str, datetime]:
 
 def _write_list(work_dir: Path, removed: Mapping[str, datetime]) -> None:
     facts = {photo_id: at.isoformat() for photo_id, at in sorted(removed.items())}
-    with replacing(work_dir / _LIST_NAME) as partial:
+    with replacing(work_dir / LIST_NAME) as partial:
         partial.write_text(json.dumps(facts, indent=0, ensure_ascii=False) + "\n")
 
 

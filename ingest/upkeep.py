@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -11,6 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.exit_codes import DONE, SOME_SKIPPED
+from ingest.outcomes import (
+    counted,
+    say,
+    say_compacted,
+    say_loaded,
+    say_removed,
+    say_restored,
+)
 from ingest.places import server_connection, shards_directory
 from ingest.shard_files import space_directories
 from ingest.shard_reader import ShardReader
@@ -25,7 +32,6 @@ from photo_search.model_bundle import read_model_bundle
 from photo_search.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.load_report import LoadReport
     from ingest.verify import IndexFigure
 
 
@@ -52,7 +58,7 @@ def load(arguments: Namespace, settings: Settings) -> int:
         report = load_beside(shards, connection, place.alias, options)
     note_filled(shards, name=report.full_name, filled_to=report.filled_to)
     if not arguments.quiet:
-        _say_loaded(report, arguments.dead_letters)
+        say_loaded(report, arguments.dead_letters)
     return SOME_SKIPPED if report.rejected else DONE
 
 
@@ -63,13 +69,13 @@ def rollback(arguments: Namespace, settings: Settings) -> int:
     place = _server_of(settings, "rollback: only an index on a server has older ones beside it")
     with server_connection(place, settings.index_access) as connection:
         before, now = roll_back(connection, place.alias, to=arguments.to)
-    _say(f"{place.alias} leads to {now.name}, no longer to {before.name}")
+    say(f"{place.alias} leads to {now.name}, no longer to {before.name}")
     if before.facts.fingerprint != now.facts.fingerprint:
-        _say(
+        say(
             f"  note: it is of another model ({now.facts.fingerprint}); programs with the model of"
             f" {before.name} are answered by that one as before"
         )
-    _say("  the next ingest or load brings what has come since it was filled")
+    say("  the next ingest or load brings what has come since it was filled")
     return DONE
 
 
@@ -79,14 +85,14 @@ def verify(arguments: Namespace, settings: Settings) -> int:
 
     shards = None if arguments.shards is None else shards_directory(arguments.shards)
     if not arguments.profiles:
-        _say(table([_measured(settings, arguments.queries)]))
+        say(table([_measured(settings, arguments.queries)]))
         if shards is not None:
             _verify_codes(shards)
         return DONE
     if shards is None:
         msg = "--profiles fills indexes from --shards SHARDS; name them"
         raise SettingsError(msg)
-    _say(table(_measured_profiles(shards, arguments, settings)))
+    say(table(_measured_profiles(shards, arguments, settings)))
     return DONE
 
 
@@ -94,16 +100,11 @@ def remove(arguments: Namespace, settings: Settings) -> int:
     """Take photos out for good."""
     from ingest.remove import remove_photos
 
-    with _indexes(arguments.work, settings) as indexes:
+    with collection_indexes(arguments.work, settings) as indexes:
         removal = remove_photos(
             arguments.work, arguments.photo_ids, indexes, thumbnails_dir=arguments.thumbs
         )
-    _say(
-        f"{_counted(len(removal.photo_ids), 'photo')} to stay out from now on; "
-        f"{removal.taken_out} taken out of {_counted(len(indexes), 'index', 'indexes')}"
-    )
-    for photo_id in removal.unknown:
-        _say(f"  {photo_id} has never been in the collection; it stays out should it come")
+    say_removed(removal, indexes=len(indexes))
     return DONE
 
 
@@ -111,11 +112,7 @@ def restore(arguments: Namespace, _settings: Settings) -> int:
     """Undo a removal."""
     from ingest.remove import restore_photos
 
-    restored = restore_photos(arguments.work, arguments.photo_ids)
-    _say(f"{_counted(len(restored), 'photo')} may come back; the next ingest brings them")
-    for photo_id in dict.fromkeys(arguments.photo_ids):
-        if photo_id not in restored:
-            _say(f"  {photo_id} had not been removed")
+    say_restored(restore_photos(arguments.work, arguments.photo_ids), arguments.photo_ids)
     return DONE
 
 
@@ -123,11 +120,7 @@ def compact(arguments: Namespace, _settings: Settings) -> int:
     """Merge the shards."""
     from ingest.compact import compact_collection
 
-    for done in compact_collection(arguments.work):
-        _say(
-            f"{done.directory}: {_counted(done.photos, 'photo')}, {done.files_before} files of "
-            f"{done.size_before_bytes} bytes are now {done.files_after} of {done.size_after_bytes}"
-        )
+    say_compacted(compact_collection(arguments.work))
     return DONE
 
 
@@ -143,11 +136,11 @@ def transform(arguments: Namespace, settings: Settings) -> int:
         dimension=arguments.pca,
         centre=arguments.centre,
     )
-    _say(
-        f"{_counted(outcome.photos, 'photo')} of {outcome.bundle.dimension} dimensions in "
+    say(
+        f"{counted(outcome.photos, 'photo')} of {outcome.bundle.dimension} dimensions in "
         f"{arguments.out}, {outcome.added} new, {outcome.removed} taken out"
     )
-    _say(
+    say(
         f"  photo-search ingest load {arguments.out / 'shards'} fills an index with them;"
         f" MODEL_DIR={arguments.out / 'model'} queries it"
     )
@@ -166,24 +159,8 @@ def _load_file(shards: Path, settings: Settings, arguments: Namespace) -> int:
     ) as index:
         filled = Loader(reader, index, marks=None, name=index.name).catch_up()
         if not arguments.quiet:
-            _say(f"{_counted(index.count(), 'photo')} in {index.name}, {filled.stored} stored")
+            say(f"{counted(index.count(), 'photo')} in {index.name}, {filled.stored} stored")
     return DONE
-
-
-def _say_loaded(report: LoadReport, dead_letters: Path) -> None:
-    total_s = sum(report.seconds.values())
-    _say(
-        f"{_counted(report.photos, 'photo')} in {report.index}, {report.stored} stored, "
-        f"{total_s:.1f} s"
-    )
-    _say(f"  {report.found_share:.0%} of a sample are found by their own embedding")
-    for name in report.dropped:
-        _say(f"  deleted {name}")
-    for note in report.notes:
-        _say(f"  note: {note}")
-    if report.rejected:
-        refused = _counted(len(report.rejected), "photo")
-        _say(f"  {refused} refused by the server, listed in {dead_letters}")
 
 
 def _measured(settings: Settings, queries: int) -> IndexFigure:
@@ -218,18 +195,18 @@ def _measured_profiles(shards: Path, arguments: Namespace, settings: Settings) -
 def _verify_codes(shards: Path) -> None:
     from ingest.quantisation import measure_compression, read_embeddings
 
-    _say("\nother ways of storing, in numpy: recall@10 against float32, bytes, bytes read a query")
+    say("\nother ways of storing, in numpy: recall@10 against float32, bytes, bytes read a query")
     for one in measure_compression(read_embeddings(ShardReader.open(shards))):
-        _say(
+        say(
             f"  {one.recall_at_10:.3f}  {one.size_bytes:5} bytes  {one.scanned_bytes:5} read  "
             f"p50 {one.p50_ms:.1f} ms  {one.name}"
         )
-    _say("  of a centred one recall tells how far answers move, not whether they are worse")
+    say("  of a centred one recall tells how far answers move, not whether they are worse")
 
 
 @contextmanager
-def _indexes(work_dir: Path, settings: Settings) -> Iterator[list[PhotoIndex]]:
-    """Those at the index URL that hold one of the collection's embedding spaces.
+def collection_indexes(work_dir: Path, settings: Settings) -> Iterator[list[PhotoIndex]]:
+    """Open those at the index URL that hold one of the collection's embedding spaces.
 
     On a server also the older ones: a rollback must not bring a removed photo back.
     """
@@ -269,14 +246,6 @@ def _server_of(settings: Settings, why: str) -> OpenSearchUrl:
         msg = f"{why}; --index is {settings.index_url}"
         raise SettingsError(msg)
     return place
-
-
-def _counted(count: int, thing: str, things: str = "") -> str:
-    return f"{count} {thing if count == 1 else things or f'{thing}s'}"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 TASKS: dict[str, Callable[[Namespace, Settings], int]] = {

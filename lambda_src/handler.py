@@ -23,6 +23,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 
 from http_api.answer import Json, health_answer, photo_answer, search_answer
 from http_api.once import once
+from http_api.picture_urls import Pictures, pictures_of
 from http_api.problem import (
     PROBLEM_CONTENT_TYPE,
     HttpRefusal,
@@ -33,10 +34,10 @@ from http_api.problem import (
 from http_api.request_parsing import request_from_event
 from http_api.routes import Routes, answer_http
 from photo_search import errors
-from photo_search.index import import_server_engine, is_embedded
+from photo_search.index import import_engine, is_embedded, is_published
 from photo_search.search import PhotoSearch, open_encoder, open_photo_search
 from photo_search.search_request import SearchRequest
-from photo_search.settings import Settings, read_settings
+from photo_search.settings import Settings, may_connect_at_start, read_settings
 
 # Powertools' name for the root logger; being the core's package, the core's own lines join it.
 SERVICE = "photo_search"
@@ -95,10 +96,11 @@ def make_handler(
         report: Whether each call prints a log line and its metrics (EMF) for CloudWatch; failures
             are logged in any case.
     """
+    pictures = once(lambda: pictures_of(read()))
 
     def handle(event: Any, context: LambdaContext) -> Json:
         metrics = AmazonCloudWatchEMFProvider(namespace=METRICS_NAMESPACE, service=SERVICE)
-        call = _Call(open_search, metrics, context)
+        call = _Call(open_search, pictures, metrics, context)
         if not report:
             return call.answer(event, context, read)
 
@@ -120,10 +122,12 @@ class _Call:
     def __init__(
         self,
         open_search: Callable[[], PhotoSearch],
+        pictures: Callable[[], Pictures],
         metrics: AmazonCloudWatchEMFProvider,
         context: LambdaContext,
     ) -> None:
         self._open_search = open_search
+        self._pictures = pictures
         self._metrics = metrics
         self._logger = _logger()
         self._logger.thread_safe_append_keys(request_id=context.aws_request_id)
@@ -153,7 +157,7 @@ class _Call:
     ) -> Json:
         routes = Routes(
             search=self._search,
-            photo=lambda photo_id: photo_answer(self._open_search().photo(photo_id)),
+            photo=self._photo,
             health=self._health,
             openapi=_openapi,
             problem=self._problem_response,
@@ -190,7 +194,10 @@ class _Call:
             ("SearchTime", result.took_ms.search),
         ):
             self._metrics.add_metric(name, MetricUnit.Milliseconds, value_ms)
-        return search_answer(result, search.encoder.bundle)
+        return search_answer(result, search.encoder.bundle, self._pictures())
+
+    def _photo(self, photo_id: str) -> Json:
+        return photo_answer(self._open_search().photo(photo_id), self._pictures())
 
     def _health(self) -> Json:
         search = self._open_search()
@@ -255,13 +262,15 @@ def warm_up() -> None:
     """Load the towers that ``PRELOAD`` names, and the index; Lambda's init is the time for it.
 
     An index on a server is not connected to: a snapshot of the process must hold no socket and no
-    credentials. A failure is logged and left to the calls, each of which answers with a problem.
+    credentials. A published one is fetched where no snapshot is to come, for the same reason. A
+    failure is logged and left to the calls, each of which answers with a problem.
     """
     try:
         _encoder().warm_up(_settings().preload)
-        if is_embedded(_settings().index_url):
+        url = _settings().index_url
+        if is_embedded(url) or (is_published(url) and may_connect_at_start()):
             _photo_search()
         else:
-            import_server_engine()
+            import_engine(url)
     except errors.PhotoSearchError:
         _logger().exception("the warm-up failed")

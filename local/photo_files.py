@@ -8,23 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from photo_search.photo import Photo, Source
+from http_api.picture_urls import SHOWN_TYPES
+from photo_search.photo import Photo, Source, thumbnail_name
 
 THUMBNAIL_TYPE = "image/webp"
-# What every current browser shows; the rest (TIFF, HEIC) is shown as its thumbnail.
-_SHOWN_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".jpe": "image/jpeg",
-    ".jfif": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".bmp": "image/bmp",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ class PhotoFiles:
 
     def thumbnail(self, photo_id: str) -> PhotoFile | None:
         """Find a photo's thumbnail; None when there is none."""
-        path = _inside(self._thumbs_dir, quote(photo_id, safe="") + ".webp")
+        path = _inside(self._thumbs_dir, thumbnail_name(photo_id))
         return PhotoFile(path, THUMBNAIL_TYPE) if path else None
 
     def original(self, photo_id: str) -> PhotoFile | None:
@@ -70,7 +58,7 @@ class PhotoFiles:
         photo = self._photo(photo_id)
         if photo.source is not Source.OWN or not photo.path or self._photos_root is None:
             return None
-        media_type = _SHOWN_TYPES.get(Path(photo.path).suffix.lower())
+        media_type = SHOWN_TYPES.get(Path(photo.path).suffix.lower())
         if media_type is None:
             return self.thumbnail(photo_id)
         path = _inside(self._photos_root, photo.path)

@@ -21,7 +21,7 @@ PICTURE_EXTENSIONS = frozenset(
     | {".heic", ".heif", ".avif"}
 )
 # Where NAS systems and archivers keep copies of pictures that are no photos of their own.
-_SKIPPED_DIRECTORIES = frozenset({"@eadir", "__macosx", "#recycle"})
+SKIPPED_DIRECTORIES = frozenset({"@eadir", "__macosx", "#recycle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,12 @@ class FolderSource:
                 f"; it has {others}" if others else ""
             )
             raise SourceInvalid(msg)
-        _drop_repeated_ids(listing)
+        drop_repeated_ids(listing)
         return listing
+
+    def download_url(self, photo: SourcePhoto) -> str:
+        """Nowhere: the files are on this machine."""
+        return photo.url
 
     def _read_captions(self, path: Path) -> tuple[dict[str, Caption], list[str]]:
         try:
@@ -150,9 +154,7 @@ class _Tree:
         return not self._is_skipped(directory)
 
     def _is_skipped(self, directory: Path) -> bool:
-        return (
-            directory.name.lower() in _SKIPPED_DIRECTORIES or directory.resolve() in self.excluded
-        )
+        return directory.name.lower() in SKIPPED_DIRECTORIES or directory.resolve() in self.excluded
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -197,7 +199,8 @@ def _add(path: Path, caption: Caption | None, listing: Listing, *, root: Path) -
     listing.photos.append(SourcePhoto(photo, version, file=path))
 
 
-def _drop_repeated_ids(listing: Listing) -> None:
+def drop_repeated_ids(listing: Listing) -> None:
+    """Of photos that were given the same photo_id, let the first one have it."""
     first: dict[str, SourcePhoto] = {}
     for photo in listing.photos:
         kept = first.setdefault(photo.photo.photo_id, photo)

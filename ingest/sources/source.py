@@ -78,3 +78,9 @@ class PhotoSource(Protocol):
         Raises:
             SourceInvalid: There is no collection here.
         """
+
+    def download_url(self, photo: SourcePhoto) -> str:
+        """Where a photo without a file is downloaded from, asked for when its turn comes.
+
+        It may hold a signature, so it stays out of every message.
+        """

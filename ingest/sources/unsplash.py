@@ -93,6 +93,10 @@ class UnsplashSource:
             listing.notes.append(f"{tables.refused_rows} malformed rows were left out")
         return listing
 
+    def download_url(self, photo: SourcePhoto) -> str:
+        """Unsplash's own, with the rendition set."""
+        return photo.url
+
 
 def _add(photo: Photo, images: dict[str, Path] | None, listing: Listing) -> None:
     if images is None:

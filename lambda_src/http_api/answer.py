@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http_api.picture_urls import Pictures
 from photo_search.model_bundle import ModelBundle
 from photo_search.photo import Photo
 from photo_search.search import SearchResult
@@ -9,7 +10,7 @@ from photo_search.search import SearchResult
 Json = dict[str, object]
 
 
-def search_answer(result: SearchResult, bundle: ModelBundle) -> Json:
+def search_answer(result: SearchResult, bundle: ModelBundle, pictures: Pictures) -> Json:
     """One page of hits, with where the time went and which model answered."""
     return {
         "hits": [
@@ -17,7 +18,7 @@ def search_answer(result: SearchResult, bundle: ModelBundle) -> Json:
                 "photo_id": hit.photo.photo_id,
                 "score": hit.score,
                 "cosine": hit.cosine,
-                **_picture(hit.photo),
+                **_picture(hit.photo, pictures),
             }
             for hit in result.hits
         ],
@@ -36,11 +37,11 @@ def search_answer(result: SearchResult, bundle: ModelBundle) -> Json:
     }
 
 
-def photo_answer(photo: Photo) -> Json:
+def photo_answer(photo: Photo, pictures: Pictures) -> Json:
     """Everything that is known of one photo."""
     return {
         "photo_id": photo.photo_id,
-        **_picture(photo),
+        **_picture(photo, pictures),
         "source": photo.source,
         "orientation": photo.orientation,
         "keywords": list(photo.keywords),
@@ -67,16 +68,17 @@ def health_answer(bundle: ModelBundle, *, photos: int) -> Json:
     }
 
 
-def _picture(photo: Photo) -> Json:
+def _picture(photo: Photo, pictures: Pictures) -> Json:
     attribution = photo.attribution
+    urls = pictures(photo)
     return {
         "width": photo.width,
         "height": photo.height,
         "blur_hash": photo.blur_hash,
         "description": photo.description,
         "path": photo.path,
-        "image_url": photo.image_url,
-        "thumbnail_url": photo.thumbnail_url,
+        "image_url": urls.image,
+        "thumbnail_url": urls.thumbnail,
         "page_url": photo.page_url,
         "attribution": {"text": attribution.text, "html": attribution.html},
     }

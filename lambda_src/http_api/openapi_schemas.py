@@ -107,14 +107,18 @@ _SEARCH_REQUEST = {
     "dependentRequired": {"input_type": ["query"], "query": ["input_type"]},
     "examples": [{"text": "red balloon", "k": 10}, {"input_type": "text", "query": "cat"}],
 }
+_PICTURE_URL = _STRING | {
+    "description": "below the site, or a whole address; of one's own photo in a private bucket a "
+    "link that ends after an hour or two"
+}
 _PICTURE: Schema = {
     "width": {"type": "integer", "minimum": 1},
     "height": {"type": "integer", "minimum": 1},
     "blur_hash": _STRING,
     "description": _STRING,
     "path": {"type": "string", "description": "of one's own photo, below the collection's root"},
-    "image_url": _STRING,
-    "thumbnail_url": _STRING,
+    "image_url": _PICTURE_URL,
+    "thumbnail_url": _PICTURE_URL,
     "page_url": _STRING,
     "attribution": _object({"text": _STRING, "html": _STRING}),
 }

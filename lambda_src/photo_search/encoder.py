@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from photo_search.tokenizer import Tokenizer
 
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
 
 @dataclass(frozen=True, slots=True)
 class TextEmbeddings:
@@ -36,15 +38,17 @@ class TextEmbeddings:
 class Encoder:
     """Turns texts and prepared pictures into embeddings of the bundle's space. Safe in threads."""
 
-    def __init__(self, bundle: ModelBundle, *, threads: int = 0) -> None:
+    def __init__(self, bundle: ModelBundle, *, threads: int = 0, device: str = "cpu") -> None:
         """Prepare an encoder; no file is loaded yet.
 
         Args:
             bundle: The checked bundle.
             threads: Threads of one call; 0 means one per CPU this process may use.
+            device: ``cpu`` or ``cuda``.
         """
         self.bundle = bundle
         self._threads = threads or usable_cpus()
+        self._device = device
         self._lock = threading.Lock()
         self._tokenizer: Tokenizer | None = None
         self._text: ort.InferenceSession | None = None
@@ -82,7 +86,7 @@ class Encoder:
 
                 self._tokenizer = Tokenizer(self.bundle)
             if self._text is None:
-                self._text = _load(self.bundle.text_path, threads=self._threads)
+                self._text = self._load(self.bundle.text_path)
         tokens = self._tokenizer.tokenize(texts)
         embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, tower D)
         embedding = self._checked(embedding, len(texts))
@@ -107,12 +111,15 @@ class Encoder:
             return np.empty((0, self.bundle.dimension), np.float32)
         with self._lock:
             if self._image is None:
-                self._image = _load(self.bundle.image_path, threads=self._threads)
+                self._image = self._load(self.bundle.image_path)
         embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
         embedding = self._checked(embedding, len(pixel_values))
         if self.bundle.post_transform is not None:
             embedding = self.bundle.post_transform.apply_to_images(embedding)
         return embedding
+
+    def _load(self, path: Path) -> ort.InferenceSession:
+        return _load(path, threads=self._threads, device=self._device)
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
         expected = (rows, self.bundle.tower_dimension)
@@ -135,7 +142,7 @@ def _run(
     return result
 
 
-def _load(path: Path, *, threads: int) -> ort.InferenceSession:
+def _load(path: Path, *, threads: int, device: str) -> ort.InferenceSession:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -145,8 +152,19 @@ def _load(path: Path, *, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # The exporter saved an optimised graph; doing it again only costs start-up time.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    provider = _PROVIDERS[device]
+    if provider not in ort.get_available_providers():
+        msg = f"the encoder is to run on {device}, and this ONNX Runtime has no {provider}"
+        raise ModelError(msg)
+    if device == "cuda":
+        ort.preload_dlls()  # CUDA and cuDNN lie among the Python packages
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:
         msg = f"{path} cannot be loaded: {error}"
         raise ModelError(msg) from error
+    # Where CUDA cannot be started, ONNX Runtime goes on without it and says so in its log alone.
+    if provider not in session.get_providers():
+        msg = f"{path} cannot be run on {device}: no such device answers, or its driver is too old"
+        raise ModelError(msg)
+    return session

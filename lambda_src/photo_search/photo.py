@@ -133,6 +133,11 @@ class Photo:
         return ""
 
 
+def thumbnail_name(photo_id: str) -> str:
+    """The file of a photo's thumbnail; no photo_id leads out of the directory that holds it."""
+    return f"{quote(photo_id, safe='')}.webp"
+
+
 def _with_parameters(url: str, parameters: dict[str, str]) -> str:
     """Set query parameters on a URL that may already have some."""
     parts = urlsplit(url)

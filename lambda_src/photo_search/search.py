@@ -249,7 +249,11 @@ def open_encoder(settings: Settings) -> Encoder:
     Raises:
         ModelError: The bundle is missing or altered.
     """
-    return Encoder(read_model_bundle(settings.model_dir), threads=settings.encoder_threads)
+    return Encoder(
+        read_model_bundle(settings.model_dir),
+        threads=settings.encoder_threads,
+        device=settings.encoder_device,
+    )
 
 
 def open_photo_search(settings: Settings, *, encoder: Encoder | None = None) -> PhotoSearch:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from photo_search.errors import SettingsError
+from photo_search.s3_url import S3Url
+from photo_search.setting_values import read_bool, read_count, read_file, read_origin
 
 MODEL_DIR_ENV = "MODEL_DIR"
 INDEX_URL_ENV = "INDEX_URL"
@@ -22,7 +23,12 @@ PRELOAD_ENV = "PRELOAD"
 ALLOW_IMAGE_URL_ENV = "ALLOW_IMAGE_URL"
 ALLOW_HTTP_IMAGE_URL_ENV = "ALLOW_HTTP_IMAGE_URL"
 ENCODER_THREADS_ENV = "ENCODER_THREADS"
+ENCODER_DEVICE_ENV = "ENCODER_DEVICE"
 CORS_ALLOW_ORIGIN_ENV = "CORS_ALLOW_ORIGIN"
+PHOTOS_URL_ENV = "PHOTOS_URL"
+THUMBS_URL_ENV = "THUMBS_URL"
+WORK_URL_ENV = "WORK_URL"
+AWS_ENDPOINT_URL_S3_ENV = "AWS_ENDPOINT_URL_S3"
 SETTING_NAMES = (
     MODEL_DIR_ENV,
     INDEX_URL_ENV,
@@ -36,7 +42,12 @@ SETTING_NAMES = (
     ALLOW_IMAGE_URL_ENV,
     ALLOW_HTTP_IMAGE_URL_ENV,
     ENCODER_THREADS_ENV,
+    ENCODER_DEVICE_ENV,
     CORS_ALLOW_ORIGIN_ENV,
+    PHOTOS_URL_ENV,
+    THUMBS_URL_ENV,
+    WORK_URL_ENV,
+    AWS_ENDPOINT_URL_S3_ENV,
 )
 """Every variable that ``read_settings`` looks at."""
 
@@ -48,17 +59,19 @@ CONTAINER_FULL_URI_ENV = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 CONTAINER_RELATIVE_URI_ENV = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 CONTAINER_TOKEN_ENV = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
 CONTAINER_TOKEN_FILE_ENV = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 - a name
+# docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+LAMBDA_INITIALIZATION_ENV = "AWS_LAMBDA_INITIALIZATION_TYPE"
+_INITIALIZED_FOR_ITSELF = ("on-demand", "provisioned-concurrency")
 
 INDEX_AUTHS = ("sigv4", "basic", "none")
 MAX_THREADS = 1024
 TOWERS = ("text", "image")
-_ORIGIN = re.compile(r"https?://[^\s/,?#]+")
-_TRUE_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexAccess:
-    """How a server that holds the index is reached; an embedded index needs none of it."""
+    """How a server or a bucket that holds the index is reached; a file needs none of it."""
 
     auth: str = ""
     """``sigv4``, ``basic`` or ``none``; empty decides by the host: ``sigv4`` for an Amazon
@@ -69,6 +82,8 @@ class IndexAccess:
     """Certificates (PEM) to trust instead of the usual ones."""
     region: str = ""
     """AWS region to sign for where the host's name does not tell."""
+    s3_endpoint: str = ""
+    """``https://host[:port]`` of the server that buckets lie on; empty for AWS's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +112,16 @@ class Settings:
     allow_http_image_url: bool = False
     encoder_threads: int = 0
     """Threads of one encoder call; 0 means one per CPU this process may use."""
+    encoder_device: str = "cpu"
+    """What embeds: ``cpu`` or ``cuda``."""
     cors_allow_origin: str = ""
     """Origin that browsers may call the API from; empty sends no CORS header."""
+    photos_url: S3Url | None = None
+    """Where own photos lie in S3, each at its path; None where they lie on a disk."""
+    thumbs_url: S3Url | None = None
+    """Where their thumbnails lie in S3."""
+    work_url: S3Url | None = None
+    """Where the shards lie in S3."""
 
 
 def read_settings(
@@ -127,12 +150,18 @@ def read_settings(
         index_url=index_url,
         index_access=_read_index_access(given),
         preload=_read_towers(given.get(PRELOAD_ENV, "")),
-        allow_image_url=_read_bool(given, ALLOW_IMAGE_URL_ENV, default=defaults.allow_image_url),
-        allow_http_image_url=_read_bool(
+        allow_image_url=read_bool(given, ALLOW_IMAGE_URL_ENV, default=defaults.allow_image_url),
+        allow_http_image_url=read_bool(
             given, ALLOW_HTTP_IMAGE_URL_ENV, default=defaults.allow_http_image_url
         ),
-        encoder_threads=_read_count(given, ENCODER_THREADS_ENV, default=defaults.encoder_threads),
-        cors_allow_origin=_read_origin(given, defaults.cors_allow_origin),
+        encoder_threads=read_count(
+            given, ENCODER_THREADS_ENV, default=defaults.encoder_threads, limit=MAX_THREADS
+        ),
+        encoder_device=_read_device(given, defaults.encoder_device),
+        cors_allow_origin=read_origin(given, CORS_ALLOW_ORIGIN_ENV, or_all=True),
+        photos_url=_read_place(given, PHOTOS_URL_ENV),
+        thumbs_url=_read_place(given, THUMBS_URL_ENV),
+        work_url=_read_place(given, WORK_URL_ENV),
     )
 
 
@@ -160,6 +189,15 @@ def read_aws_environment(environ: Mapping[str, str] | None = None) -> AwsEnviron
         container_token=given.get(CONTAINER_TOKEN_ENV, ""),
         container_token_file=Path(token_file) if token_file else None,
     )
+
+
+def may_connect_at_start(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether this is a Lambda that starts for itself alone.
+
+    Otherwise the process may be frozen and copied when it has started (SnapStart), with the sockets
+    and credentials that it then holds; or it is no Lambda.
+    """
+    return _environment(environ).get(LAMBDA_INITIALIZATION_ENV) in _INITIALIZED_FOR_ITSELF
 
 
 def refuse_credentials_in(index_url: str) -> None:
@@ -211,51 +249,14 @@ def _read_index_access(given: Mapping[str, str]) -> IndexAccess:
         auth=auth,
         user=user,
         password=given.get(INDEX_PASSWORD_ENV, ""),
-        ca_file=_read_file(given, INDEX_CA_FILE_ENV),
+        ca_file=read_file(given, INDEX_CA_FILE_ENV),
         region=given.get(AWS_REGION_ENV) or given.get(AWS_DEFAULT_REGION_ENV, ""),
+        s3_endpoint=read_origin(given, AWS_ENDPOINT_URL_S3_ENV),
     )
 
 
-def _read_file(given: Mapping[str, str], name: str) -> Path | None:
-    value = given.get(name)
-    if value is None:
-        return None
-    if not Path(value).is_file():
-        msg = f"{name} is {value!r}; there is no such file"
-        raise SettingsError(msg)
-    return Path(value)
-
-
-def _read_bool(given: Mapping[str, str], name: str, *, default: bool) -> bool:
-    value = given.get(name)
-    if value is None:
-        return default
-    if value.lower() not in _TRUE_WORDS:
-        msg = f"{name} is {value!r}; it may be true or false"
-        raise SettingsError(msg)
-    return _TRUE_WORDS[value.lower()]
-
-
-def _read_count(given: Mapping[str, str], name: str, *, default: int) -> int:
-    value = given.get(name)
-    if value is None:
-        return default
-    # Its length first: int() refuses a number of thousands of digits with an error of its own.
-    if not value.isdecimal() or len(value) > len(str(MAX_THREADS)) or int(value) > MAX_THREADS:
-        msg = f"{name} is {value[:20]!r}; it must be a whole number from 0 to {MAX_THREADS}"
-        raise SettingsError(msg)
-    return int(value)
-
-
-def _read_origin(given: Mapping[str, str], default: str) -> str:
-    origin = given.get(CORS_ALLOW_ORIGIN_ENV, default)
-    if origin not in ("", "*") and not _ORIGIN.fullmatch(origin):
-        msg = (
-            f"{CORS_ALLOW_ORIGIN_ENV} is {origin!r}; it may be one origin such as "
-            "https://photos.example, without a path, or *"
-        )
-        raise SettingsError(msg)
-    return origin
+def _read_place(given: Mapping[str, str], name: str) -> S3Url | None:
+    return S3Url.parse(given[name], name=name) if name in given else None
 
 
 def _read_towers(value: str) -> tuple[str, ...]:
@@ -265,3 +266,11 @@ def _read_towers(value: str) -> tuple[str, ...]:
             msg = f"{PRELOAD_ENV} names {tower!r}; it may name {', '.join(TOWERS)}"
             raise SettingsError(msg)
     return towers
+
+
+def _read_device(given: Mapping[str, str], default: str) -> str:
+    device = given.get(ENCODER_DEVICE_ENV, default)
+    if device not in DEVICES:
+        msg = f"{ENCODER_DEVICE_ENV} is {device!r}; it may be {' or '.join(DEVICES)}"
+        raise SettingsError(msg)
+    return device

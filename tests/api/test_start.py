@@ -91,6 +91,55 @@ print(json.dumps({
     assert run(code, **environment) == {"towers": ["text"], "imported": True}
 
 
+def test_the_core_s_own_warnings_join_the_log():
+    code = """
+import logging, sys
+import handler
+handler._logger()
+for stream in handler._logger().handlers:
+    stream.setStream(sys.stdout)
+logging.getLogger("photo_search.index.published").warning("the old copy answers on")
+"""
+
+    line = run(code)
+
+    assert (line["level"], line["message"]) == ("WARNING", "the old copy answers on")
+    assert line["service"] == "photo_search"
+
+
+FETCHES = """
+import json, socket, sys
+asked = []
+def refuse(_socket, address):
+    asked.append(address[1])
+    raise ConnectionRefusedError
+socket.socket.connect = refuse
+import lambda_entry
+print(json.dumps({
+    "asked": sorted(set(asked)),
+    "imported": "photo_search.index.published" in sys.modules,
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [("on-demand", [9]), ("provisioned-concurrency", [9]), ("snap-start", []), ("", [])],
+)
+def test_the_warm_up_fetches_a_published_index_where_no_snapshot_is_to_come(settings, kind, asked):
+    environment = {
+        "MODEL_DIR": str(settings.model_dir),
+        "INDEX_URL": "s3://our-index/photos.db",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": kind,
+    }
+
+    assert run(FETCHES, **environment) == {"asked": asked, "imported": True}
+
+
 @pytest.mark.parametrize(
     "broken", [{"MODEL_DIR": "/nowhere"}, {"PRELOAD": "nonsense"}, {"INDEX_URL": "nonsense"}]
 )

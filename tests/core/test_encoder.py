@@ -82,10 +82,10 @@ def test_threads_that_ask_at_once_load_each_tower_once(tiny_bundle, monkeypatch)
     loaded = []
     load = encoder_module._load
 
-    def slow_load(path, *, threads):
+    def slow_load(path, **options):
         loaded.append(path.name)
         time.sleep(0.05)
-        return load(path, threads=threads)
+        return load(path, **options)
 
     monkeypatch.setattr(encoder_module, "_load", slow_load)
     encoder = Encoder(tiny_bundle)
@@ -215,3 +215,24 @@ def test_a_tower_that_does_not_fit_the_transform_is_a_model_error(transformed, d
 
     with pytest.raises(ModelError, match=r"shape \(1, 128\), not \(1, 8\)"):
         Encoder(bundle, threads=1).encode_text(["red"])
+
+
+def test_a_gpu_that_is_asked_for_and_absent_is_an_error(tiny_bundle):
+    with pytest.raises(ModelError, match="run on cuda, and this ONNX Runtime has no CUDA"):
+        Encoder(tiny_bundle, device="cuda").encode_text(["red"])
+
+
+def test_a_gpu_that_does_not_start_is_an_error_and_no_slow_run(tiny_bundle, monkeypatch):
+    import onnxruntime as ort
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None)
+    real = ort.InferenceSession
+    monkeypatch.setattr(
+        ort,
+        "InferenceSession",
+        lambda path, options, providers: real(path, options, providers=["CPUExecutionProvider"]),
+    )
+
+    with pytest.raises(ModelError, match="cannot be run on cuda: no such device answers"):
+        Encoder(tiny_bundle, device="cuda").encode_text(["red"])

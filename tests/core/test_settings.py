@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from photo_search.errors import SettingsError
+from photo_search.s3_url import S3Url
 from photo_search.settings import (
     SETTING_NAMES,
     AwsEnvironment,
     IndexAccess,
     Settings,
+    may_connect_at_start,
     read_aws_environment,
     read_settings,
     refuse_credentials_in,
@@ -45,19 +47,30 @@ def test_every_setting_is_read(tmp_path):
             "ALLOW_IMAGE_URL": "False",
             "ALLOW_HTTP_IMAGE_URL": "1",
             "ENCODER_THREADS": "3",
+            "ENCODER_DEVICE": "cuda",
             "CORS_ALLOW_ORIGIN": "https://photos.example",
+            "PHOTOS_URL": "s3://our-photos/from cameras/",
+            "THUMBS_URL": "s3://our-photos/thumbs",
+            "WORK_URL": "s3://our.shards",
+            "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000",
         }
     )
 
     assert settings == Settings(
         model_dir=Path("build/bundle"),
         index_url="https://photos.example:9200/photos",
-        index_access=IndexAccess("basic", "reader", PASSWORD, ca_file, "eu-central-1"),
+        index_access=IndexAccess(
+            "basic", "reader", PASSWORD, ca_file, "eu-central-1", "http://127.0.0.1:9000"
+        ),
         preload=("text", "image"),
         allow_image_url=False,
         allow_http_image_url=True,
         encoder_threads=3,
+        encoder_device="cuda",
         cors_allow_origin="https://photos.example",
+        photos_url=S3Url("our-photos", "from cameras"),
+        thumbs_url=S3Url("our-photos", "thumbs"),
+        work_url=S3Url("our.shards"),
     )
 
 
@@ -72,6 +85,7 @@ def test_an_empty_value_counts_as_not_given():
         ("ALLOW_HTTP_IMAGE_URL", "2"),
         ("ENCODER_THREADS", "-1"),
         ("ENCODER_THREADS", "two"),
+        ("ENCODER_DEVICE", "gpu"),
         ("ENCODER_THREADS", "1025"),
         ("ENCODER_THREADS", "9" * 5000),
         ("PRELOAD", "text,sound"),
@@ -82,6 +96,14 @@ def test_an_empty_value_counts_as_not_given():
         ("INDEX_AUTH", "Basic"),
         ("INDEX_CA_FILE", "/no/such/file.pem"),
         ("INDEX_CA_FILE", "/"),
+        ("PHOTOS_URL", "our-photos"),
+        ("THUMBS_URL", "https://our-photos.s3.amazonaws.com/thumbs"),
+        ("WORK_URL", "s3://"),
+        ("WORK_URL", "s3://shards/a/../b"),
+        ("AWS_ENDPOINT_URL_S3", "127.0.0.1:9000"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/s3"),
+        ("AWS_ENDPOINT_URL_S3", "http://key:secret@127.0.0.1"),
+        ("AWS_ENDPOINT_URL_S3", "*"),
     ],
 )
 def test_a_malformed_value_is_an_error_that_names_the_variable(name, value):
@@ -213,9 +235,26 @@ def test_half_a_key_is_an_error_that_names_the_other_half(given):
 
 def test_every_field_has_a_variable_of_its_name():
     names = {setting.name.upper() for setting in fields(Settings)} - {"INDEX_ACCESS"}
-    names |= {f"INDEX_{part.name.upper()}" for part in fields(IndexAccess)} - {"INDEX_REGION"}
+    parts = {f"INDEX_{part.name.upper()}" for part in fields(IndexAccess)}
+    names |= parts - {"INDEX_REGION", "INDEX_S3_ENDPOINT"}
 
-    assert set(SETTING_NAMES) == names | {"AWS_REGION", "AWS_DEFAULT_REGION"}
+    of_aws = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3"}
+    assert set(SETTING_NAMES) == names | of_aws
+
+
+@pytest.mark.parametrize(
+    ("kind", "may_connect"),
+    [
+        ("on-demand", True),
+        ("provisioned-concurrency", True),
+        ("snap-start", False),
+        ("another kind", False),
+        ("", False),
+    ],
+)
+def test_only_a_lambda_that_starts_for_itself_connects_at_its_start(kind, may_connect):
+    assert may_connect_at_start({"AWS_LAMBDA_INITIALIZATION_TYPE": kind}) is may_connect
+    assert may_connect_at_start({}) is False
 
 
 def test_the_readme_has_every_setting_in_its_table():

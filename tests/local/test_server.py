@@ -26,6 +26,13 @@ def test_the_page_is_served_at_the_root(client):
     assert b"<!doctype html>" in answer.body.lower()
 
 
+def test_the_page_is_told_that_nobody_signs_in_here(client):
+    answer = client.get("/config.json")
+
+    assert answer.json == {"auth": "none"}
+    assert answer.headers["cache-control"] == "no-cache"
+
+
 def test_a_search_goes_through_the_lambda_s_handler(client):
     answer = client.get("/search?q=red+blue&k=2")
 

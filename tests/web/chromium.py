@@ -15,6 +15,6 @@ ARGUMENTS = [
 ]
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *more: str) -> Browser:
     """Start a browser that asks nothing of the network but what the page asks."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])

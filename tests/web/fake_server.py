@@ -84,6 +84,12 @@ class FakeServer:
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     """Counts by facet and value; none at all is a server that knows no facets."""
     checkpoint: str = "photo-search/demo-clip"
+    config: bytes | None = b'{"auth": "none"}'
+    """How people sign in; None is a site without the file."""
+    accepts: set[str] | None = None
+    """Values of the Authorization header; None asks for none."""
+    authorizations: list[str] = field(default_factory=list)
+    """Those that came with each call of the API; empty where none did."""
     problems: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """Answers to give instead of hits, each once; first come first."""
 
@@ -165,12 +171,32 @@ class _Handler(BaseHTTPRequestHandler):
         head, _, rest = parts.path.removeprefix("/").partition("/")
         routes["healthz"] = lambda: self.send_json({"model": {"checkpoint": self.fake.checkpoint}})
         routes["photos"] = lambda: self.photo(unquote(rest))
+        if head in routes and not self.is_let_in():
+            return
+        routes["config.json"] = self.config
         routes["thumbs"] = routes["originals"] = lambda: self.picture(unquote(rest))
         routes.get(head, lambda: self.page(parts.path))()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
+        if not self.is_let_in():
+            return
         self.answer(Asked("POST", json.loads(body), len(body)))
+
+    def is_let_in(self) -> bool:
+        """Whether the call may pass; otherwise it is answered as API Gateway's authorizer does."""
+        authorization = self.headers.get("authorization", "")
+        self.fake.authorizations.append(authorization)
+        if self.fake.accepts is None or authorization in self.fake.accepts:
+            return True
+        self.send(401, "application/json", b'{"message": "Unauthorized"}')
+        return False
+
+    def config(self) -> None:
+        if self.fake.config is None:
+            self.send(404, "text/plain", b"not found")
+        else:
+            self.send(200, "application/json", self.fake.config)
 
     def search(self, query: str) -> None:
         words: dict[str, Any] = dict(parse_qsl(query))

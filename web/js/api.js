@@ -1,7 +1,8 @@
 // @ts-check
-/** The HTTP API. The only module that calls fetch: sign-in, when it comes, is added here. */
+/** The HTTP API. */
 
 import { FILTERS, filtersOf, modeOf } from "./query.js";
+import { SignInError, signedFetch } from "./sign_in.js";
 
 /** @typedef {import("./query.js").Query} Query */
 /** @typedef {import("./query.js").Filter} Filter */
@@ -151,9 +152,9 @@ function base64(blob) {
 async function send(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await signedFetch(path, options);
   } catch (cause) {
-    if (options.signal?.aborted) throw cause;
+    if (options.signal?.aborted || cause instanceof SignInError) throw cause;
     throw new ApiError("The server cannot be reached", {
       detail: "Check the connection, and that the server is running.",
       cause,

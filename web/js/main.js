@@ -15,6 +15,7 @@ import { EMPTY_QUERY, fromAddress, isSame, withoutFilters } from "./query.js";
 import { createReport } from "./report.js";
 import { createSearchBox } from "./searchbox.js";
 import { createSession } from "./session.js";
+import { signIn, signOut, start } from "./sign_in.js";
 import { createSuggestions } from "./suggestions.js";
 
 /** @typedef {import("./api.js").Hit} Hit */
@@ -48,6 +49,7 @@ const session = createSession({ search, onChange: show });
 const navigation = createNavigation({ snapshot: () => session.state, onArrive: arrive, onPhoto: showPhoto });
 const report = createReport({
   onRetry: () => session.ask(session.state.query),
+  onSignIn: signIn,
   onRetryMore: () => session.askForMore(),
   onDropFilters: () => ask(withoutFilters(session.state.query)),
   onDropMode: () => ask({ ...session.state.query, mode: "" }),
@@ -214,6 +216,14 @@ find("home").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   startOver({});
+});
+
+find("sign-out").addEventListener("click", signOut);
+// Before the address is read: a sign-in that comes back is taken out of it.
+start().then(({ asked, error }) => {
+  find("sign-out").hidden = !asked;
+  // Every search says so itself; the start page has none.
+  if (error && session.state.view === "start") session.fail(error);
 });
 
 const first = fromAddress(location.search);

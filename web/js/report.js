@@ -12,6 +12,7 @@ const QUIET_MS = 500;
 /**
  * @typedef {object} Actions What the messages offer to do.
  * @property {() => void} onRetry
+ * @property {() => void} onSignIn
  * @property {() => void} onDropFilters
  * @property {() => void} onDropMode
  * @property {() => void} onDropPhoto
@@ -121,7 +122,10 @@ function spoken(state) {
  * @param {State} state
  * @param {Actions} on
  */
-function messageOf({ view, query, error }, { onRetry, onDropFilters, onDropMode, onDropPhoto }) {
+function messageOf({ view, query, error }, { onRetry, onSignIn, onDropFilters, onDropMode, onDropPhoto }) {
+  if (view === "error" && error.canSignIn) {
+    return { title: error.title, detail: error.detail, button: "Sign in", onClick: onSignIn };
+  }
   if (view === "error") {
     // A link may name a photo that is no longer there; asking again would not bring it back.
     const lost = error.status === 404 && query.photoId !== "";

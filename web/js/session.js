@@ -81,6 +81,11 @@ export function createSession({ search, onChange }) {
   return {
     ask,
     askForMore,
+    /** Say why nothing can be asked at all. @param {Error} error */
+    fail(error) {
+      latest.cancel();
+      change({ ...START, query: state.query, error, view: "error" });
+    },
     /** Bring back a state from before, without asking again. @param {State} earlier */
     restore(earlier) {
       latest.cancel();

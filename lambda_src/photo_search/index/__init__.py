@@ -19,7 +19,13 @@ from photo_search.index.protocol import (
     PhotoIndex,
     TextQuery,
 )
-from photo_search.index.url import create_index, import_server_engine, is_embedded, open_index
+from photo_search.index.url import (
+    create_index,
+    import_engine,
+    is_embedded,
+    is_published,
+    open_index,
+)
 
 __all__ = [
     "WINDOW",
@@ -35,7 +41,8 @@ __all__ = [
     "PhotoIndex",
     "TextQuery",
     "create_index",
-    "import_server_engine",
+    "import_engine",
     "is_embedded",
+    "is_published",
     "open_index",
 ]

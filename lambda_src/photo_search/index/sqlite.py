@@ -61,8 +61,10 @@ class SqliteIndex:
         self._blocks_lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path, *, fingerprint: str) -> Self:
+    def open(cls, path: Path, *, fingerprint: str, immutable: bool = False) -> Self:
         """Open an existing index for reading and read its embeddings into memory.
+
+        Nobody may write it, anywhere, where it is said to be immutable.
 
         Raises:
             IndexNotFound: There is no index at the path.
@@ -72,7 +74,8 @@ class SqliteIndex:
         if not path.is_file():
             msg = f"there is no index at {path}"
             raise IndexNotFound(msg)
-        return cls._opened(SqliteFile(path, writable=False), fingerprint, load=True)
+        file = SqliteFile(path, writable=False, immutable=immutable)
+        return cls._opened(file, fingerprint, load=True)
 
     @classmethod
     def create(

@@ -36,6 +36,7 @@ _FULL_EXTENDED_CODES = {sqlite3.SQLITE_IOERR_SHMSIZE}
 _TRUNCATED_EXTENDED_CODES = {sqlite3.SQLITE_IOERR_SHORT_READ}
 _NEEDS_WRITABLE_DIRECTORY = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _WAL_LIMIT_BYTES = 64 << 20
+_IMMUTABLE = "mode=ro&immutable=1"
 # SQLite waits 1 and 2 ms, later 100 ms, before it asks again (sqliteDefaultBusyCallback), and the
 # next batch of a writer would follow in microseconds: all others would be shut out. So a writer
 # that waits never gets to the long waits, and one that has written leaves longer than the short.
@@ -51,19 +52,25 @@ class SqliteFile:
     """Connections to one file, lent to one thread at a time."""
 
     def __init__(
-        self, path: Path, *, writable: bool, busy_timeout_s: float = BUSY_TIMEOUT_S
+        self,
+        path: Path,
+        *,
+        writable: bool,
+        immutable: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         """Describe the file; the first transaction opens it.
 
         Args:
             path: The file.
             writable: False opens an existing file for reading; True makes one where there is none.
+            immutable: Nobody will write it, so that it is read without locks.
             busy_timeout_s: How long a writer waits for another.
         """
         self.path = path
         self.writable = writable
         self._busy_timeout_s = busy_timeout_s
-        self._parameters = "mode=rwc" if writable else "mode=ro"
+        self._parameters = "mode=rwc" if writable else _IMMUTABLE if immutable else "mode=ro"
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -174,7 +181,7 @@ class SqliteFile:
             log = Path(f"{self.path}-wal")
             if self.writable or _primary(error) not in _NEEDS_WRITABLE_DIRECTORY or log.exists():
                 raise
-            self._parameters = "mode=ro&immutable=1"
+            self._parameters = _IMMUTABLE
             return self._connect_with(self._parameters)
 
     def _connect_with(self, parameters: str) -> sqlite3.Connection:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from photo_search.errors import SettingsError
+from photo_search.errors import IndexReadOnly, SettingsError
 from photo_search.index.protocol import PhotoIndex
-from photo_search.settings import IndexAccess, refuse_credentials_in
+from photo_search.s3_url import S3_SCHEME, S3Url
+from photo_search.settings import INDEX_URL_ENV, IndexAccess, refuse_credentials_in
 
 if TYPE_CHECKING:
     from photo_search.index.opensearch_connection import OpenSearchConnection
@@ -38,13 +39,13 @@ class OpenSearchUrl:
     alias: str
 
 
-def parse_index_url(url: str) -> SqliteUrl | OpenSearchUrl:
+def parse_index_url(url: str) -> SqliteUrl | OpenSearchUrl | S3Url:
     """Tell which engine a URL names, and where.
 
     Args:
         url: ``sqlite:///PATH`` (a path after the third slash, absolute with a fourth),
-            ``https://host[:port]/ALIAS`` or ``http://host[:port]/ALIAS``; where the alias is left
-            out, it is DEFAULT_ALIAS.
+            ``s3://BUCKET/KEY`` (a published SQLite file), ``https://host[:port]/ALIAS`` or
+            ``http://host[:port]/ALIAS``; where the alias is left out, it is DEFAULT_ALIAS.
 
     Raises:
         SettingsError: No engine answers to the URL.
@@ -52,6 +53,8 @@ def parse_index_url(url: str) -> SqliteUrl | OpenSearchUrl:
     refuse_credentials_in(url)
     if url.startswith(_SQLITE_SCHEME) and len(url) > len(_SQLITE_SCHEME):
         return SqliteUrl(Path(url.removeprefix(_SQLITE_SCHEME)))
+    if url.startswith(S3_SCHEME):
+        return _published_file(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -59,16 +62,27 @@ def parse_index_url(url: str) -> SqliteUrl | OpenSearchUrl:
         parts, host, port = urlsplit(""), None, None
     alias = parts.path.strip("/") or DEFAULT_ALIAS
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        msg = f"INDEX_URL is {url!r}; it may be sqlite:///PATH or https://host[:port]/ALIAS"
+        msg = (
+            f"{INDEX_URL_ENV} is {url!r}; it may be sqlite:///PATH, s3://BUCKET/KEY or "
+            "https://host[:port]/ALIAS"
+        )
         raise SettingsError(msg)
     if not _ALIAS.fullmatch(alias):
         msg = (
-            f"INDEX_URL names the alias {alias!r}; it may have small letters, digits, - and _, "
-            "100 at most, and begins with a letter or digit"
+            f"{INDEX_URL_ENV} names the alias {alias!r}; it may have small letters, digits, - "
+            "and _, 100 at most, and begins with a letter or digit"
         )
         raise SettingsError(msg)
     bracketed = f"[{host}]" if ":" in host else host
     return OpenSearchUrl(f"{parts.scheme}://{bracketed}{f':{port}' if port else ''}", alias)
+
+
+def _published_file(url: str) -> S3Url:
+    place = S3Url.parse(url, name=INDEX_URL_ENV)
+    if not place.key:
+        msg = f"{INDEX_URL_ENV} is {url!r}; it names a bucket and no object in it"
+        raise SettingsError(msg)
+    return place
 
 
 def open_index(url: str, *, fingerprint: str, access: IndexAccess | None = None) -> PhotoIndex:
@@ -77,19 +91,24 @@ def open_index(url: str, *, fingerprint: str, access: IndexAccess | None = None)
     Args:
         url: See ``parse_index_url``.
         fingerprint: Embedding space of the queries to come.
-        access: How a server is reached.
+        access: How a server or a bucket is reached.
 
     Raises:
         SettingsError: No engine answers to the URL.
         IndexNotFound: There is no index at the URL.
         FingerprintMismatch: The index holds another embedding space.
         IndexUnavailable: The server does not answer.
+        DiskFull: There is no room for the copy of a published index.
     """
     place = parse_index_url(url)
     if isinstance(place, SqliteUrl):
         from photo_search.index.sqlite import SqliteIndex
 
         return SqliteIndex.open(place.path, fingerprint=fingerprint)
+    if isinstance(place, S3Url):
+        from photo_search.index.published import PublishedIndex
+
+        return PublishedIndex.open(place, fingerprint=fingerprint, access=access or IndexAccess())
     from photo_search.index.opensearch import OpenSearchIndex
 
     with _connected(place, access) as connection:
@@ -106,6 +125,7 @@ def create_index(
         FingerprintMismatch: The file there holds another embedding space; a server has room for
             several.
         DiskFull: There is no room for a new file.
+        IndexReadOnly: The URL names a published index.
         IndexUnavailable: The server does not answer.
     """
     place = parse_index_url(url)
@@ -113,6 +133,9 @@ def create_index(
         from photo_search.index.sqlite import SqliteIndex
 
         return SqliteIndex.create(place.path, fingerprint=fingerprint, dimension=dimension)
+    if isinstance(place, S3Url):
+        msg = f"{place} cannot be written; fill a file (sqlite:///PATH) and publish it there"
+        raise IndexReadOnly(msg)
     from photo_search.index.opensearch import OpenSearchIndex
 
     with _connected(place, access) as connection:
@@ -130,8 +153,27 @@ def is_embedded(url: str) -> bool:
     return isinstance(parse_index_url(url), SqliteUrl)
 
 
-def import_server_engine() -> None:
-    """Import what an index on a server takes, some 0.2 s, without opening a connection."""
+def is_published(url: str) -> bool:
+    """Whether opening the index fetches it whole, and leaves no connection open.
+
+    Raises:
+        SettingsError: No engine answers to the URL.
+    """
+    return isinstance(parse_index_url(url), S3Url)
+
+
+def import_engine(url: str) -> None:
+    """Import what an index that is reached over a network takes, without opening a connection.
+
+    That is some 0.2 s for a server.
+
+    Raises:
+        SettingsError: No engine answers to the URL.
+    """
+    if isinstance(parse_index_url(url), S3Url):
+        import photo_search.index.published
+
+        return
     import opensearchpy  # noqa: F401
 
     import photo_search.index.opensearch

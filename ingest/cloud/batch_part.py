@@ -1,0 +1,44 @@
+"""Which part of an array job this process is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from ingest.sources.part import Part
+from photo_search.errors import SettingsError
+
+AUTO = "auto"
+# docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+ARRAY_INDEX_ENV = "AWS_BATCH_JOB_ARRAY_INDEX"
+
+
+def chosen_part(
+    part: str | None, parts: int | None, environ: Mapping[str, str] | None = None
+) -> Part | None:
+    """Read ``--part`` and ``--parts``; None stands for the whole.
+
+    Args:
+        part: A number from 0, or ``auto`` for that which AWS Batch gives a child of an array job.
+        parts: How many there are.
+        environ: The environment; the process's own when left out.
+
+    Raises:
+        SettingsError: One is given without the other, or the number is none below ``parts``.
+    """
+    if part is None and parts is None:
+        return None
+    if part is None or parts is None:
+        msg = "--part says which part and --parts of how many; give both or neither"
+        raise SettingsError(msg)
+    number = part
+    if part == AUTO:
+        given = os.environ if environ is None else environ  # noqa: TID251 - AWS Batch's own word
+        number = given.get(ARRAY_INDEX_ENV, "")
+        if not number:
+            msg = f"--part auto is for an array job of AWS Batch; {ARRAY_INDEX_ENV} is not given"
+            raise SettingsError(msg)
+    if not (number.isdecimal() and len(number) <= len(str(parts)) and int(number) < parts):
+        msg = f"--part is {number[:20]!r}; of --parts {parts} it may be 0 to {parts - 1}"
+        raise SettingsError(msg)
+    return Part(int(number), parts)

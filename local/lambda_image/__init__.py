@@ -1,0 +1,1 @@
+"""The Lambda image on this machine: SAM runs it as the synthesised template says."""
