@@ -21,6 +21,8 @@ IMAGE ?= photo-search
 BASE_IMAGE ?=
 # Tests that share nothing run beside each other; those with a server or a browser do not.
 TEST_PROCESSES ?= auto
+# Those need what `make test` does not take: torch, and Node for the CDK from the first import on.
+ELSEWHERE := --ignore tests/models_torch --ignore tests/infra
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
 PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
@@ -130,7 +132,7 @@ endef
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "not slow and not browser and not opensearch and not infra and not docker"
+	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m "not slow and not browser and not opensearch and not docker"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -142,7 +144,7 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 
 .PHONY: test-slow
 test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
-	$(DEV)/pytest -n $(TEST_PROCESSES) --ignore tests/models_torch -m "slow and not opensearch and not infra and not docker"
+	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m "slow and not opensearch and not docker"
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
@@ -150,15 +152,15 @@ test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chrom
 
 .PHONY: test-opensearch
 test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
-	$(DEV)/pytest --ignore tests/models_torch -m "opensearch and not slow"
+	$(DEV)/pytest $(ELSEWHERE) -m "opensearch and not slow"
 
 .PHONY: test-faults
 test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults, kills, swaps under load
-	$(DEV)/pytest --ignore tests/models_torch -m "opensearch and slow"
+	$(DEV)/pytest $(ELSEWHERE) -m "opensearch and slow"
 
 .PHONY: test-infra
 test-infra: .venv/ready ## The AWS side, synthesised and checked; takes Node
-	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile -m infra tests/infra tests/image
+	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/infra
 
 .PHONY: test-image
 test-image: .venv/ready .venv-sam/ready image image-ingest ## The Lambda's image: built, and asked through SAM; takes Docker

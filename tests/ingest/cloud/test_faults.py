@@ -24,6 +24,8 @@ from tests.ingest.cloud.s3_fault_proxy import (
 )
 from tests.ingest.pictures import COLOURS, jpeg, picture
 
+pytestmark = pytest.mark.slow
+
 EXPIRED, DENIED, BUSY = (400, "ExpiredToken"), (403, "AccessDenied"), (503, "SlowDown")
 
 

@@ -22,6 +22,8 @@ from tests.ingest.pictures import COLOURS, jpeg, picture, write_pictures
 from tests.ingest.shard_rows import DIMENSION, row
 from tests.ingest.shell import PYTHON_PATH
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120.0
 
 
