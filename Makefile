@@ -148,7 +148,7 @@ test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of A
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
-	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/web -m "browser"
+	$(DEV)/pytest tests/web -m "browser"
 
 .PHONY: test-opensearch
 test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
@@ -160,7 +160,7 @@ test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults,
 
 .PHONY: test-infra
 test-infra: .venv/ready ## The AWS side, synthesised and checked; takes Node
-	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/infra
+	$(DEV)/pytest tests/infra
 
 .PHONY: test-image
 test-image: .venv/ready .venv-sam/ready image image-ingest ## The Lambda's image: built, and asked through SAM; takes Docker
