@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ingest.arguments import parse_arguments
 from ingest.exit_codes import DONE, OUR_ERROR, RETRY, SOME_SKIPPED, WRONG_INPUT
+from ingest.outcomes import say
 from photo_search.errors import (
     DiskFull,
     IndexUnavailable,
@@ -94,9 +95,9 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
         report = run_ingest(source, open_encoder(settings), options)
         account = str(arguments.work / "report.json")
     if not arguments.quiet:
-        _say(report.summary())
+        say(report.summary())
         if report.failures:
-            _say(f"  each is listed in {account}")
+            say(f"  each is listed in {account}")
     # AWS Batch would take a part's 1 for a failure and never run the job that waits for all parts
     # and tells of every photo that was skipped.
     is_part = getattr(arguments, "part", None) is not None
@@ -128,11 +129,11 @@ def _search(arguments: Namespace, settings: Settings) -> int:
             }
             for hit in hits
         ]
-        _say(json.dumps(facts, indent=2, ensure_ascii=False))
+        say(json.dumps(facts, indent=2, ensure_ascii=False))
         return DONE
     for hit in hits:
         place = hit.photo.path or hit.photo.image_url
-        _say(f"{hit.score:.3f}  {hit.photo.photo_id}  {place}")
+        say(f"{hit.score:.3f}  {hit.photo.photo_id}  {place}")
     return DONE
 
 
@@ -208,10 +209,6 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         msg = f"{path} cannot be read: {reason}"
         raise SettingsError(msg) from error
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 def _complain(line: str) -> None:

@@ -138,14 +138,23 @@ class Pipeline:
         self, batch: list[DecodedPhoto], report: Report, progress: Progress
     ) -> list[ShardRow]:
         with report.timed("encode"):
-            embeddings = self._encoder.encode_image(
-                np.stack([decoded.pixel_values for decoded in batch])
-            )  # (B, D)
+            rows = encoded_rows(self._encoder, batch)
         progress.update(len(batch))
-        return [
-            ShardRow(EmbeddedPhoto(decoded.photo, embedding), decoded.version)
-            for decoded, embedding in zip(batch, embeddings, strict=True)
-        ]
+        return rows
+
+
+def encoded_rows(encoder: Encoder, batch: Sequence[DecodedPhoto]) -> list[ShardRow]:
+    """Embed decoded photos, one at least, in one call of the encoder.
+
+    Raises:
+        ModelError: The model gives no embedding.
+    """
+    pixel_values = np.stack([decoded.pixel_values for decoded in batch])  # (B, 3, H, W)
+    embeddings = encoder.encode_image(pixel_values)  # (B, D)
+    return [
+        ShardRow(EmbeddedPhoto(decoded.photo, embedding), decoded.version)
+        for decoded, embedding in zip(batch, embeddings, strict=True)
+    ]
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 from PIL import Image
 
 from ingest.atomic_file import replacing
-from photo_search.photo import THUMBNAIL_SIDE_PX
+from photo_search.photo import THUMBNAIL_SIDE_PX, thumbnail_name
 
 _QUALITY = 80
 # The fastest of libwebp's methods.
@@ -17,7 +16,7 @@ _METHOD = 0
 
 def thumbnail_path(directory: Path, photo_id: str) -> Path:
     """Where a photo's thumbnail lies; a photo_id cannot lead out of the directory."""
-    return directory / f"{quote(photo_id, safe='')}.webp"
+    return directory / thumbnail_name(photo_id)
 
 
 def write_thumbnail(image: Image.Image, path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from ingest.sources.part import Part
 from photo_search.errors import SettingsError
+from photo_search.settings import ARRAY_INDEX_ENV, read_array_index
 
 AUTO = "auto"
-# docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
-ARRAY_INDEX_ENV = "AWS_BATCH_JOB_ARRAY_INDEX"
 
 
 def chosen_part(
@@ -33,8 +31,7 @@ def chosen_part(
         raise SettingsError(msg)
     number = part
     if part == AUTO:
-        given = os.environ if environ is None else environ  # noqa: TID251 - AWS Batch's own word
-        number = given.get(ARRAY_INDEX_ENV, "")
+        number = read_array_index(environ)
         if not number:
             msg = f"--part auto is for an array job of AWS Batch; {ARRAY_INDEX_ENV} is not given"
             raise SettingsError(msg)

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ingest.decode import DecodedPhoto, DecodeJob, DecodeSettings, decode
 from ingest.failure import Failure, Reason
+from ingest.pipeline import encoded_rows
 from ingest.shards import ShardRow
 from ingest.sources import SourcePhoto
 from ingest.sources.bucket import BucketSource
@@ -19,7 +18,6 @@ from ingest.thumbnails import Thumbnails
 from photo_search.encoder import Encoder
 from photo_search.errors import IndexUnavailable
 from photo_search.image_limits import INGEST_LIMITS
-from photo_search.index import EmbeddedPhoto
 
 
 @dataclass(slots=True)
@@ -98,7 +96,7 @@ class PhotoLook:
                 delta.gone.append(photo_id)
                 if found is not None:
                     delta.failures.append(found)
-        delta.rows = self._embedded(decoded)
+        delta.rows = encoded_rows(self._encoder, decoded) if decoded else []
         return delta
 
     def _refresh_captions(self) -> set[str]:
@@ -127,13 +125,3 @@ class PhotoLook:
             msg = f"{place} is not decoded: {found.detail}"
             raise IndexUnavailable(msg)
         return found
-
-    def _embedded(self, decoded: Sequence[DecodedPhoto]) -> list[ShardRow]:
-        if not decoded:
-            return []
-        pixel_values = np.stack([one.pixel_values for one in decoded])  # (B, 3, H, W)
-        embeddings = self._encoder.encode_image(pixel_values)  # (B, D)
-        return [
-            ShardRow(EmbeddedPhoto(one.photo, embedding), one.version)
-            for one, embedding in zip(decoded, embeddings, strict=True)
-        ]

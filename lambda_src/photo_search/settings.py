@@ -63,6 +63,9 @@ CONTAINER_TOKEN_FILE_ENV = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S10
 LAMBDA_INITIALIZATION_ENV = "AWS_LAMBDA_INITIALIZATION_TYPE"
 _INITIALIZED_FOR_ITSELF = ("on-demand", "provisioned-concurrency")
 
+# docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+ARRAY_INDEX_ENV = "AWS_BATCH_JOB_ARRAY_INDEX"
+
 INDEX_AUTHS = ("sigv4", "basic", "none")
 MAX_THREADS = 1024
 TOWERS = ("text", "image")
@@ -198,6 +201,11 @@ def may_connect_at_start(environ: Mapping[str, str] | None = None) -> bool:
     and credentials that it then holds; or it is no Lambda.
     """
     return _environment(environ).get(LAMBDA_INITIALIZATION_ENV) in _INITIALIZED_FOR_ITSELF
+
+
+def read_array_index(environ: Mapping[str, str] | None = None) -> str:
+    """Which child of an array job AWS Batch says that this process is; empty where it is none."""
+    return _environment(environ).get(ARRAY_INDEX_ENV, "")
 
 
 def refuse_credentials_in(index_url: str) -> None:
