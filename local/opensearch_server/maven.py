@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from local.opensearch_server.checksums import check_file
 from photo_search.errors import SettingsError
 
 _SHOWN_LINES = 5
@@ -15,7 +16,7 @@ def fetch(coordinates: str, directory: Path, *, search_path: str | None = None) 
     """Copy one artifact into a directory.
 
     Args:
-        coordinates: ``group:artifact:version:type``.
+        coordinates: ``group:artifact:version:type``, one of ``checksums.SHA256``.
         directory: Where to; it must exist, without the artifact.
         search_path: Directories to look for ``mvn`` in; PATH when left out.
 
@@ -23,7 +24,7 @@ def fetch(coordinates: str, directory: Path, *, search_path: str | None = None) 
         The file.
 
     Raises:
-        SettingsError: Maven is not installed or could not get the artifact.
+        SettingsError: Maven is not installed, could not get the artifact or got another file.
     """
     maven = shutil.which("mvn", path=search_path)
     if maven is None:
@@ -37,7 +38,7 @@ def fetch(coordinates: str, directory: Path, *, search_path: str | None = None) 
         maven,
         "--batch-mode",
         "--quiet",
-        "--strict-checksums",
+        "--lax-checksums",  # ours are stronger, and always there
         "dependency:copy",
         f"-Dartifact={coordinates}",
         f"-DoutputDirectory={directory}",
@@ -52,4 +53,5 @@ def fetch(coordinates: str, directory: Path, *, search_path: str | None = None) 
         why = "\n".join(lines[:_SHOWN_LINES]) or f"it left {len(files)} files"
         msg = f"Maven could not fetch {coordinates} (exit code {told.returncode}):\n{why}"
         raise SettingsError(msg)
+    check_file(files[0], coordinates)
     return files[0]

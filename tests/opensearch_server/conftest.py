@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.opensearch_server.account import Account
-from tests.opensearch_server.fakes import write_java, write_maven
+from local.opensearch_server.checksums import SHA256
+from tests.opensearch_server.fakes import sums_of_fakes, write_java, write_maven
 
 
 @pytest.fixture
@@ -24,6 +25,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     java = write_java(tmp_path / "java-21", "21.0.9")
     (directory / "java").symlink_to(java / "bin" / "java")
     write_maven(directory)
+    for coordinates, sha256 in sums_of_fakes(directory).items():
+        monkeypatch.setitem(SHA256, coordinates, sha256)
     monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
     return directory
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import zipfile
 from pathlib import Path
+
+from local.opensearch_server.checksums import SHA256
 
 # What OpenSearch's start script is to us: it reads its configuration, listens, keeps data.
 OPENSEARCH = f"""#!{sys.executable} -IS
@@ -100,6 +103,17 @@ def write_maven(directory: Path, version: str = "3.5.0") -> Path:
     with zipfile.ZipFile(directory / f"opensearch-knn-{version}.0.zip", "w") as archive:
         archive.writestr("plugin-descriptor.properties", "name=opensearch-knn\n")
     return write_program(directory / "mvn", MAVEN)
+
+
+def sums_of_fakes(directory: Path) -> dict[str, str]:
+    """SHA-256 of what the fake Maven brings, by the coordinates that the code asks for."""
+    found = {}
+    for coordinates in SHA256:
+        _, artifact, version, kind = coordinates.split(":")
+        path = directory / f"{artifact}-{version}.{kind}"
+        if path.exists():
+            found[coordinates] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def maven_calls(directory: Path) -> list[str]:

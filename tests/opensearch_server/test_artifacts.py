@@ -7,11 +7,18 @@ import pytest
 
 from local.opensearch_server.artifacts import install
 from local.opensearch_server.cache import open_cache
+from local.opensearch_server.checksums import SHA256
 from local.opensearch_server.jdk import Java
 from local.opensearch_server.maven import fetch
 from local.opensearch_server.releases import RELEASES
 from photo_search.errors import SettingsError
-from tests.opensearch_server.fakes import maven_calls, write_java, write_maven, write_program
+from tests.opensearch_server.fakes import (
+    maven_calls,
+    sums_of_fakes,
+    write_java,
+    write_maven,
+    write_program,
+)
 
 SERVER = "org.opensearch.distribution.integ-test-zip:opensearch:3.5.0:zip"
 PLUGIN = "org.opensearch.plugin:opensearch-knn:3.5.0.0:zip"
@@ -84,12 +91,14 @@ def test_an_installation_that_lost_a_file_is_made_again(installed, programs):
     assert len(maven_calls(programs)) == 4
 
 
-def test_2_19_gets_the_modules_that_its_distribution_lacks(installed, programs):
+def test_2_19_gets_the_modules_that_its_distribution_lacks(installed, programs, monkeypatch):
     write_maven(programs, "2.19.1")
     for module in RELEASES["2.19.1"].missing_modules:
         for jar in module.jars:
             _, name, version, _ = jar.split(":")
             (programs / f"{name}-{version}.jar").write_text("")
+    for coordinates, sha256 in sums_of_fakes(programs).items():
+        monkeypatch.setitem(SHA256, coordinates, sha256)
 
     home = installed("2.19.1")
 
@@ -113,8 +122,33 @@ def test_nothing_is_left_of_an_installation_that_fails(installed, programs, cach
     assert [path.name for path in cache_dir.iterdir()] == ["opensearch-3.5.0.lock"]
 
 
-def test_a_damaged_archive_is_named(installed, programs):
-    (programs / "opensearch-3.5.0.zip").write_bytes(b"<html>sign in</html>")
+def test_a_file_that_is_not_the_pinned_one_is_refused_and_named(installed, programs, cache_dir):
+    with (programs / "opensearch-knn-3.5.0.0.zip").open("ab") as file:
+        file.write(b"one more byte")
+
+    with pytest.raises(SettingsError, match=r"^opensearch-knn-3\.5\.0\.0\.zip from Maven is not"):
+        installed()
+
+    assert [path.name for path in cache_dir.iterdir()] == ["opensearch-3.5.0.lock"]
+
+
+def test_every_file_that_a_release_takes_is_pinned():
+    taken = {
+        coordinates
+        for release in RELEASES.values()
+        for coordinates in (
+            SERVER.replace("3.5.0", release.version),
+            PLUGIN.replace("3.5.0.0", release.knn_version),
+            *(jar for module in release.missing_modules for jar in module.jars),
+        )
+    }
+
+    assert taken == SHA256.keys()
+
+
+def test_an_archive_that_cannot_be_unpacked_is_named(installed, programs, monkeypatch):
+    (programs / "opensearch-3.5.0.zip").write_bytes(b"no archive")
+    monkeypatch.setitem(SHA256, SERVER, sums_of_fakes(programs)[SERVER])
 
     with pytest.raises(SettingsError, match=r"OpenSearch 3\.5\.0 cannot be unpacked into .*zip"):
         installed()
