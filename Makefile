@@ -19,7 +19,7 @@ STACK ?= photo-search
 EVENT ?= events/text.json
 IMAGE ?= photo-search
 BASE_IMAGE ?=
-# Tests that share nothing run beside each other; those with a server or a browser do not.
+# Tests run beside each other; those on one OpenSearch do not.
 TEST_PROCESSES ?= auto
 # Those need what `make test` does not take: torch, and Node for the CDK from the first import on.
 ELSEWHERE := --ignore tests/models_torch --ignore tests/infra
@@ -148,7 +148,7 @@ test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of A
 
 .PHONY: test-browser
 test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chromium)
-	$(DEV)/pytest tests/web -m "browser"
+	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/web -m "browser"
 
 .PHONY: test-opensearch
 test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
@@ -160,7 +160,7 @@ test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults,
 
 .PHONY: test-infra
 test-infra: .venv/ready ## The AWS side, synthesised and checked; takes Node
-	$(DEV)/pytest tests/infra
+	$(DEV)/pytest -n $(TEST_PROCESSES) --dist loadfile tests/infra
 
 .PHONY: test-image
 test-image: .venv/ready .venv-sam/ready image image-ingest ## The Lambda's image: built, and asked through SAM; takes Docker

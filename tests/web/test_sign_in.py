@@ -159,8 +159,12 @@ def test_a_sign_in_that_has_ended_is_begun_again_on_the_same_search(fake, provid
     expect(page).to_have_url(f"{fake.url}/?q=boat")
 
 
-@pytest.mark.parametrize("address", ["/", "/?q=kite"])
-def test_a_refused_sign_in_says_why_and_can_be_repeated(fake, provider, open_signed_in, address):
+@pytest.mark.parametrize(
+    ("address", "selector", "count"), [("/", ".suggestion.loaded", 6), ("/?q=kite", ".tile", 30)]
+)
+def test_a_refused_sign_in_says_why_and_can_be_repeated(
+    fake, provider, open_signed_in, address, selector, count
+):
     provider.refuses = True
     page = open_signed_in(f"{fake.url}{address}")
 
@@ -173,7 +177,7 @@ def test_a_refused_sign_in_says_why_and_can_be_repeated(fake, provider, open_sig
     pass_provider(page)
 
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    assert fake.authorizations
+    expect(page.locator(selector)).to_have_count(count)
 
 
 def test_a_sign_in_that_another_began_is_not_taken(fake, provider, open_page):
