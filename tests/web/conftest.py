@@ -58,6 +58,7 @@ class OpenPage:
         page = self._browser.new_context(**context).new_page()  # type: ignore[arg-type]
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: print("failed:", request.url, request.failure))
         page.on(
             "console",
             lambda message: (
@@ -72,5 +73,7 @@ class OpenPage:
 
     def close(self) -> None:
         for page in self._pages:
+            # Seen where a test fails: what the person would have seen.
+            print(page.url, page.locator("body").inner_text(timeout=WAIT_MS), sep="\n")
             page.context.close()
         assert self.complaints == []

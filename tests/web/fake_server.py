@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,9 +77,8 @@ class FakeServer:
     photos: list[FakePhoto]
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
-    delays_s: dict[str, float] = field(default_factory=dict)
-    """How long an answer takes, by the text of the query."""
-    every_delay_s: float = 0.0
+    held: dict[str, threading.Event] = field(default_factory=dict)
+    """What an answer waits for, by the text of the query; see ``hold``."""
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     """Counts by facet and value; none at all is a server that knows no facets."""
     checkpoint: str = "photo-search/demo-clip"
@@ -102,6 +100,10 @@ class FakeServer:
     def texts(self) -> list[str]:
         """Texts of the searches so far."""
         return [asked.fields.get("text", "") for asked in self.searches]
+
+    def hold(self, text: str) -> threading.Event:
+        """Give no answer to a text before the event is set, or the server ends."""
+        return self.held.setdefault(text, threading.Event())
 
     def search(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Rank the photos by a hash of the query: another query, another order."""
@@ -157,6 +159,8 @@ def running_fake_server(photos: list[FakePhoto]) -> Iterator[FakeServer]:
     try:
         yield fake
     finally:
+        for event in fake.held.values():
+            event.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -211,9 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, asked: Asked) -> None:
         self.fake.asked.append(asked)
-        time.sleep(
-            self.fake.every_delay_s + self.fake.delays_s.get(asked.fields.get("text", ""), 0)
-        )
+        held = self.fake.held.get(asked.fields.get("text", ""))
+        if held is not None:
+            held.wait()
         # The start page's cards must not use up what a test prepared.
         if self.fake.problems and asked.fields["k"] > 4:
             status, problem = self.fake.problems.pop(0)

@@ -97,9 +97,9 @@ def test_back_from_more_like_this_leads_to_the_results(fake, page):
 
 def test_more_like_this_means_the_photo_that_is_seen(fake, page):
     """Also while the answer to further words is under way."""
-    fake.delays_s["beta gamma"] = 2.0
+    fake.hold("beta gamma")
     photo_id = shown(page)[5]
-    page.get_by_role("searchbox").press_sequentially(" gamma")
+    search(page, "beta gamma")
     open_photo(page, 5)
     until(page, "document.body.dataset.busy === 'first'")
 
@@ -109,9 +109,11 @@ def test_more_like_this_means_the_photo_that_is_seen(fake, page):
 
 
 def test_lightbox_closes_when_other_photos_come(fake, page):
-    fake.delays_s["beta gamma"] = 1.0
-    page.get_by_role("searchbox").press_sequentially(" gamma")
+    answer = fake.hold("beta gamma")
+    search(page, "beta gamma")
     open_photo(page, 5)
+
+    answer.set()
 
     expect_first(page, best(fake, text="beta gamma"))
 

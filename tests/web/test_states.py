@@ -53,11 +53,12 @@ def test_start_page_serves_while_the_server_fails(fake, open_page):
 
 
 def test_first_answer_is_awaited_with_a_skeleton(fake, open_page):
-    fake.delays_s["kite"] = 1.0
+    answer = fake.hold("kite")
     page = open_page(f"{fake.url}/?q=kite")
 
     expect(page.locator("#skeleton")).to_be_visible()
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "true")
+    answer.set()
     expect(page.locator(".tile")).to_have_count(30)
     expect(page.locator("#skeleton")).to_be_hidden()
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "false")

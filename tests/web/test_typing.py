@@ -50,14 +50,15 @@ def test_pause_is_longer_when_the_server_is_far(fake, open_page):
 
 
 def test_stale_answer_is_dropped(fake, open_page):
-    fake.delays_s["slow"] = 1.0
+    answer = fake.hold("slow")
     page = open_page(fake.url)
 
     search(page, "slow")
     until(page, "document.body.dataset.busy === 'first'")
     search(page, "fast")
     expect_first(page, best(fake, text="fast"))
-    page.wait_for_timeout(1500)
+    answer.set()
+    page.wait_for_timeout(500)
 
     assert fake.texts == ["slow", "fast"]
     assert shown(page)[0] == best(fake, text="fast")
@@ -86,13 +87,13 @@ def test_answer_that_arrives_after_its_abort_is_dropped(fake, open_page):
 
 
 def test_text_typed_while_an_answer_is_awaited_stays(fake, open_page):
-    fake.delays_s["red"] = 0.6
-    fake.delays_s["red kite"] = 0.6
+    answer = fake.hold("red")
     page = open_page(fake.url)
 
     search(page, "red")
     until(page, "document.body.dataset.busy === 'first'")
     page.get_by_role("searchbox").press_sequentially(" kite")
+    answer.set()
 
     expect_first(page, best(fake, text="red kite"))
     expect(page.get_by_role("searchbox")).to_have_value("red kite")
