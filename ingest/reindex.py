@@ -168,16 +168,20 @@ class _Load:
         self._refuse_shrinking()
         accepted = sorted(live.keys() - report.rejected.keys())
         sample = set(random.sample(accepted, min(_SAMPLE_PHOTOS, len(accepted))))
-        found = sum(
-            self._finds(embedded)
+        lost = [
+            embedded
             for photos in self._filling.reader.read(lambda photo_id, _: photo_id in sample)
             for embedded in photos
-        )
-        report.found_share = found / len(sample) if sample else 1.0
+            if not self._finds(embedded)
+        ]
+        report.found_share = 1 - len(lost) / len(sample) if sample else 1.0
         if report.found_share < _LEAST_FOUND_SHARE:
+            # Tells whether the graph is at fault or what was stored.
+            exactly = sum(self._finds(embedded, exact=True) for embedded in lost)
             msg = (
-                f"{report.index} finds {found} of {len(sample)} photos by their own embedding; it "
-                "was not swapped in: run the same again, which fills another"
+                f"{report.index} does not find {len(lost)} of {len(sample)} photos by their own "
+                f"embedding ({exactly} of them it finds by exact search); it was not swapped in: "
+                "run the same again, which fills another"
             )
             self._give_up()
             raise PhotoIndexError(msg)
@@ -191,8 +195,8 @@ class _Load:
         if not searched:
             self._catalogue.drop(self._index.index)
 
-    def _finds(self, embedded: EmbeddedPhoto) -> bool:
-        query = KnnQuery(embedded.embedding, k=10)
+    def _finds(self, embedded: EmbeddedPhoto, *, exact: bool = False) -> bool:
+        query = KnnQuery(embedded.embedding, k=10, exact=exact)
         hits = self._connection.insist(lambda: self._index.knn(query)).hits
         # Others may have the same embedding, and then any of them is right.
         return bool(hits) and (

@@ -31,28 +31,38 @@ class Case:
 
 
 class Ledger:
-    """Figures by case, of one commit alone: other code may do otherwise."""
+    """Figures by case, of one commit alone: other code may do otherwise.
+
+    Attributes:
+        figures: The last figure of each case.
+        failures: What went wrong, run by run; also where a later run of the case went well.
+    """
 
     def __init__(self, path: Path, commit: str) -> None:
         """Read what is there; where there is no file, nothing is."""
         self._path = path
         self._commit = commit
         self.figures: dict[Case, LoadFigure] = {}
+        self.failures: list[str] = []
         # Whoever was killed while writing left a line without its end.
         whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
         for line in whole.splitlines():
             entry = json.loads(line)
             if entry["commit"] == commit:
                 figure = entry["figure"] | {"problems": tuple(entry["figure"]["problems"])}
-                self.figures[Case(**entry["case"])] = LoadFigure(**figure)
+                self._note(Case(**entry["case"]), LoadFigure(**figure))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{whole}\n" if whole else "")
 
     def add(self, case: Case, figure: LoadFigure) -> None:
         """Keep a figure, on the disk too."""
-        self.figures[case] = figure
+        self._note(case, figure)
         entry = {"commit": self._commit, "case": asdict(case), "figure": asdict(figure)}
         with self._path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _note(self, case: Case, figure: LoadFigure) -> None:
+        self.figures[case] = figure
+        self.failures += [f"{case}: {problem}" for problem in figure.problems]

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from local.opensearch_server.node import Node, running_node
 from local.opensearch_server.releases import DEFAULT_VERSION
+from photo_search.errors import PhotoSearchError
 from proofs.ledger import Case, Ledger
 from proofs.provenance import commit, versions
 from tests.opensearch.load_scenario import FAULT_SHARE, Crash, LoadFigure, run
@@ -60,7 +61,7 @@ def prove(cases: Sequence[Case], *, limit_s: float, is_whole: bool) -> int:
                 _tell(case, ledger.figures[case])
     figures = {case: ledger.figures[case] for case in cases}
     wrong = [case for case in cases if _wrong(ledger, case)]
-    summary = _summary(figures)
+    summary = _summary(figures) | {"failed_runs": ledger.failures}
     print(json.dumps(summary["total"], indent=1))
     if is_whole:
         _RESULT.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,13 @@ def prove(cases: Sequence[Case], *, limit_s: float, is_whole: bool) -> int:
 def _figure(case: Case, node: Node) -> LoadFigure:
     crash = Crash(node, case.killed_at) if case.killed_at else None
     with tempfile.TemporaryDirectory() as directory:
-        return run(case.seed, case.photos, node.url, Path(directory), crash=crash)
+        try:
+            return run(case.seed, case.photos, node.url, Path(directory), crash=crash)
+        except PhotoSearchError as error:
+            # The other cases go on, on a server that is surely there.
+            node.kill()
+            node.start()
+            return LoadFigure(seed=case.seed, problems=(f"broken off: {error}",))
 
 
 def _wrong(ledger: Ledger, case: Case) -> bool:

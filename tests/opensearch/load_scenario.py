@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -88,20 +88,20 @@ class LoadFigure:
     """
 
     seed: int
-    photos: int
-    lost: int
-    twice: int
-    strange: int
-    stale: int
-    poison: int
-    poison_listed: int
-    requests: int
-    faults: dict[str, int]
-    found_away: int
-    kills: int
-    loads: int
-    seconds: float
-    problems: tuple[str, ...]
+    photos: int = 0
+    lost: int = 0
+    twice: int = 0
+    strange: int = 0
+    stale: int = 0
+    poison: int = 0
+    poison_listed: int = 0
+    requests: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    found_away: int = 0
+    kills: int = 0
+    loads: int = 1
+    seconds: float = 0.0
+    problems: tuple[str, ...] = ()
 
 
 def run(
