@@ -99,7 +99,6 @@ def _watching(month: Month, values: Mapping[str, float]) -> Iterator[Use]:
     # A metric is charged for by the hour in which it is told something.
     if month.queries:
         yield Use("the function's metrics", "cloudwatch_metrics", values["metrics"])
-        yield Use("the API's metrics by route", "cloudwatch_metrics", values["route_metrics"])
 
 
 def _new_photos(month: Month, values: Mapping[str, float]) -> Iterator[Use]:

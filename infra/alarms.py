@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -72,11 +74,21 @@ class Alarms(Construct):
         alarm.add_alarm_action(action)
         alarm.add_ok_action(action)
         self._alarms.append(alarm)
+        self.show(name, [metric], annotations=[alarm.to_annotation()])
+
+    def show(
+        self,
+        title: str,
+        metrics: Sequence[cloudwatch.IMetric],
+        *,
+        annotations: Sequence[cloudwatch.HorizontalAnnotation] = (),
+    ) -> None:
+        """Add a graph to the dashboard."""
         self._graphs.append(
             cloudwatch.GraphWidget(
-                title=name,
-                left=[metric],
-                left_annotations=[alarm.to_annotation()],
+                title=title,
+                left=[*metrics],
+                left_annotations=[*annotations],
                 width=_GRAPH_WIDTH,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from infra.ingest_image import MODEL_DIR
+from infra.images import MODEL_DIR
 from infra.photo_index import PhotoIndex, index_environment
 from infra.photo_store import THUMBS_PREFIX, WORK_PREFIX, PhotoStore
 

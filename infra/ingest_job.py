@@ -14,8 +14,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.config import DeploymentConfig
+from infra.images import CPU_TARGET, GPU_TARGET, job_image
 from infra.ingest_access import grant_job, ingest_environment
-from infra.ingest_image import CPU_TARGET, GPU_TARGET, job_image
 from infra.log_groups import log_group
 from infra.network import Network
 from infra.photo_index import PhotoIndex

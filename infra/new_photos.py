@@ -16,8 +16,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import DeploymentConfig
+from infra.images import function_image
 from infra.ingest_access import grant_writer, ingest_environment
-from infra.ingest_image import function_image
 from infra.lambda_role import lambda_role
 from infra.log_groups import log_group
 from infra.network import Network
@@ -37,9 +37,9 @@ _VISIBILITY_TIMEOUT_S = 6 * _TIMEOUT_S
 # for its alarm, and the messages wait two weeks among the dead letters.
 _MOST_RECEIVES = 5
 _RETENTION = cdk.Duration.days(14)
-# The copy of the shards, and with the embedded index its file three times. What is not used costs
-# less than a hundredth of the memory.
-_SCRATCH = cdk.Size.gibibytes(10)
+# The shards stay where they are, so that this does not grow with a collection in a domain. The
+# embedded index lies here three times, each 250 MB at the most that a search's /tmp takes.
+_SCRATCH = cdk.Size.gibibytes(2)
 
 
 class NewPhotos(Construct):

@@ -95,8 +95,8 @@ class PhotoIndex(Construct):
                 data_nodes=nodes.data_nodes,
                 master_node_instance_type=nodes.manager_type or None,
                 master_nodes=_MANAGERS if nodes.manager_type else None,
-                # With standby a third of the nodes would answer nothing, and indexes would need
-                # two copies more; three zones survive the loss of one without it.
+                # With standby a third of the nodes would answer nothing; three zones with a copy
+                # each survive the loss of one without it.
                 multi_az_with_standby_enabled=False,
             ),
             ebs=opensearch.EbsOptions(

@@ -79,7 +79,6 @@ class SearchApi(Construct):
             "Stage",
             http_api=self.http_api,
             auto_deploy=True,
-            detailed_metrics_enabled=True,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=config.search.rate_per_s, burst_limit=config.search.burst
             ),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import DeploymentConfig
-from infra.image_context import ROOT, context_patterns
+from infra.images import MODEL_DIR, search_image
 from infra.lambda_role import lambda_role
 from infra.log_groups import log_group
 from infra.network import Network
 from infra.photo_index import PhotoIndex, index_environment
 from infra.photo_store import PhotoStore
 
-DOCKERFILE = "lambda_src/Dockerfile"
-MODEL_DIR = "/opt/model"
-"""Where the image holds the bundle."""
 ALIAS = "live"
 """The version that the API asks; a roll-back moves it."""
 
@@ -55,7 +51,7 @@ class SearchFunction(Construct):
             self,
             "Function",
             description="Searches photos by words and pictures",
-            code=_image(config),
+            code=search_image(config),
             architecture=lambda_.Architecture.X86_64,
             memory_size=search.memory_mb,
             timeout=cdk.Duration.seconds(search.timeout_s),
@@ -77,20 +73,6 @@ class SearchFunction(Construct):
             version=self.function.current_version,
             provisioned_concurrent_executions=search.provisioned_concurrency or None,
         )
-
-
-def _image(config: DeploymentConfig) -> lambda_.DockerImageCode:
-    build_args = {"BUNDLE": config.bundle.directory}
-    if config.lambda_base_image:
-        build_args["BASE_IMAGE"] = config.lambda_base_image
-    return lambda_.DockerImageCode.from_image_asset(
-        str(ROOT),
-        file=DOCKERFILE,
-        build_args=build_args,
-        exclude=context_patterns(DOCKERFILE, config),
-        ignore_mode=cdk.IgnoreMode.DOCKER,
-        platform=assets.Platform.LINUX_AMD64,
-    )
 
 
 def _environment(

@@ -134,6 +134,7 @@ class PhotoSearchStack(cdk.Stack):
         index_url = self.store.index_url if self.index is None else self.index.url
         self._output("ApiUrl", self.api.url, "The API")
         self._output("PhotosBucket", self.store.photos.bucket_name, "Where photos are put")
+        self._output("ThumbsBucket", self.store.thumbs.bucket_name, "Where thumbnails are kept")
         self._output("ShardsBucket", self.store.shards.bucket_name, "Where embeddings are kept")
         self._output("IndexUrl", index_url, "INDEX_URL for the command line")
         if job.gpu_queue is not None and job.gpu_definition is not None:

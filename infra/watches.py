@@ -70,6 +70,19 @@ def watch_search(
         "The function starts again and again: it crashes, or is called in bursts.",
         periods=3,
     )
+    alarms.show(
+        "where a search's time goes (p95)",
+        [
+            cloudwatch.Metric(
+                namespace=METRICS_NAMESPACE,
+                metric_name=name,
+                dimensions_map={"service": METRICS_SERVICE},
+                period=_FIVE_MINUTES,
+                statistic="p95",
+            )
+            for name in ("EncodeTime", "SearchTime", "TotalTime")
+        ],
+    )
 
 
 def watch_domain(alarms: Alarms, index: PhotoIndex, config: DeploymentConfig) -> None:

@@ -8,8 +8,12 @@ from contextlib import closing
 from typing import Protocol
 
 from ingest.cloud.published_index import Fetched, IndexPublisher
-from photo_search.errors import BulkRejected, IndexNotFound
-from photo_search.index import EmbeddedPhoto, create_index, open_index
+from photo_search.errors import BulkRejected, FingerprintMismatch, IndexNotFound
+from photo_search.index import EmbeddedPhoto
+from photo_search.index.opensearch import OpenSearchIndex
+from photo_search.index.opensearch_catalogue import Catalogue
+from photo_search.index.opensearch_connection import OpenSearchConnection
+from photo_search.index.url import OpenSearchUrl
 from photo_search.settings import IndexAccess
 
 _LOG = logging.getLogger(__name__)
@@ -33,15 +37,14 @@ class DeltaIndex(Protocol):
         """
 
 
-class OpenedIndex:
-    """An index on a server, or a file on this machine."""
+class ServedIndex:
+    """An index on a server."""
 
-    def __init__(self, url: str, access: IndexAccess, *, fingerprint: str, dimension: int) -> None:
+    def __init__(self, place: OpenSearchUrl, access: IndexAccess, *, fingerprint: str) -> None:
         """Name it; nothing is asked."""
-        self._url = url
+        self._place = place
         self._access = access
         self._fingerprint = fingerprint
-        self._dimension = dimension
 
     def write(
         self, photos: Sequence[EmbeddedPhoto], gone: Sequence[str], numbers: Collection[int]
@@ -50,19 +53,16 @@ class OpenedIndex:
 
         The index is looked for each time, after the shards are published: a load that swaps in
         another one looks at the shards afterwards, so one of both brings the photos there. Where
-        there is none yet, the job that makes it finds the shards: the writer may make none.
+        this model has none yet, the job that makes it finds the shards: the writer may make none.
         """
-        if not self._is_there():
-            _LOG.warning("there is no index at %s yet; the next ingest job fills it", self._url)
-            return {}
-        with closing(
-            create_index(
-                self._url,
-                fingerprint=self._fingerprint,
-                dimension=self._dimension,
-                access=self._access,
-            )
-        ) as index:
+        with closing(OpenSearchConnection(self._place.server, self._access)) as connection:
+            catalogue = Catalogue(connection, self._place.alias)
+            try:
+                found = catalogue.find(self._fingerprint)
+            except (IndexNotFound, FingerprintMismatch) as reason:
+                _LOG.warning("%s; the next ingest job fills the index of this model", reason)
+                return {}
+            index = OpenSearchIndex.of(connection, catalogue, found)
             index.delete(gone)
             try:
                 index.upsert(photos)
@@ -71,13 +71,6 @@ class OpenedIndex:
                 index.delete(sorted(error.reasons))
                 return dict(error.reasons)
         return {}
-
-    def _is_there(self) -> bool:
-        try:
-            open_index(self._url, fingerprint=self._fingerprint, access=self._access).close()
-        except IndexNotFound:
-            return False
-        return True
 
 
 class PublishedDelta:

@@ -127,9 +127,9 @@ def aws_errors(doing: str) -> Iterator[None]:
         doing: What is being done, for the message.
 
     Raises:
-        SettingsError: There are no credentials or no region, or the credentials have expired or
-            do not allow it.
-        IndexUnavailable: AWS does not answer, or is busy.
+        SettingsError: There are no credentials or no region, or the credentials do not allow it.
+        IndexUnavailable: AWS does not answer or is busy, or the credentials have expired: the same
+            works later, or with new ones. So ``s3_errors`` has it.
     """
     try:
         yield
@@ -146,7 +146,7 @@ def _translated(error: BotoCoreError | ClientError, doing: str) -> PhotoSearchEr
             "or name a profile by AWS_PROFILE="
         )
     if isinstance(error, SSOError | LoginError | TokenRetrievalError):
-        return SettingsError(f"{doing}: {_renew(str(error))}")
+        return IndexUnavailable(f"{doing}: {_renew(str(error))}")
     if isinstance(error, NoRegionError):
         return SettingsError(f"{doing}: no AWS region is known; give one by AWS_REGION=")
     if isinstance(error, HTTPClientError | NoConnection):
@@ -157,7 +157,7 @@ def _translated(error: BotoCoreError | ClientError, doing: str) -> PhotoSearchEr
 def _translated_answer(error: ClientError, doing: str) -> PhotoSearchError:
     code, reason = _code(error), error.response["Error"].get("Message", "")
     if code in _EXPIRED:
-        return SettingsError(f"{doing}: {_renew(reason)}")
+        return IndexUnavailable(f"{doing}: {_renew(reason)}")
     if code in _UNKNOWN_KEY:
         return SettingsError(f"{doing}: AWS does not know the credentials ({code}): {reason}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -167,7 +167,7 @@ def _translated_answer(error: ClientError, doing: str) -> PhotoSearchError:
 
 
 def _renew(reason: str) -> str:
-    return f"the AWS credentials have expired; sign in again (`aws sso login`): {reason}"
+    return f"the AWS credentials have expired; renew them (`aws sso login`) and run again: {reason}"
 
 
 def _code(error: ClientError) -> str:

@@ -51,7 +51,7 @@ def follow(
 
     Raises:
         SettingsError: AWS refuses to tell, or knows no such job.
-        IndexUnavailable: AWS did not answer for minutes.
+        IndexUnavailable: AWS did not answer for minutes, or the credentials have expired.
     """
     told = ""
     silent_polls = 0
@@ -59,7 +59,10 @@ def follow(
         try:
             chain = _chain(jobs, job_id)
             silent_polls = 0
-        except IndexUnavailable:
+        except IndexUnavailable as error:
+            if not silent_polls:
+                # Credentials that have expired can be renewed meanwhile, by whoever reads this.
+                say(f"{error}; asking again for some minutes")
             silent_polls += 1
             if silent_polls >= _MOST_SILENT_POLLS:
                 raise

@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from ingest.cloud.delta_index import DeltaIndex, OpenedIndex, PublishedDelta
+from ingest.cloud.delta_index import DeltaIndex, PublishedDelta, ServedIndex
 from ingest.cloud.photo_events import Message, read_messages
 from ingest.cloud.photo_writer import Brought, PhotoWriter
 from ingest.cloud.published_index import IndexPublisher
@@ -27,11 +27,12 @@ from ingest.cloud.work_bucket import WorkBucket
 from ingest.sources.bucket import BucketSource
 from photo_search.errors import PhotoSearchError, SettingsError
 from photo_search.index.scratch_directory import ScratchDirectory
-from photo_search.index.url import parse_index_url
+from photo_search.index.url import OpenSearchUrl, parse_index_url
 from photo_search.model_bundle import ModelBundle
 from photo_search.s3_url import S3Url
 from photo_search.search import open_encoder
 from photo_search.settings import (
+    INDEX_URL_ENV,
     PHOTOS_URL_ENV,
     THUMBS_URL_ENV,
     WORK_URL_ENV,
@@ -108,13 +109,13 @@ def open_photo_writer(settings: Settings, *, scratch: Path) -> PhotoWriter:
 
 def _index(settings: Settings, s3: S3, bundle: ModelBundle, scratch: Path) -> DeltaIndex:
     place = parse_index_url(settings.index_url)
-    fingerprint, dimension = bundle.fingerprint, bundle.dimension
+    if isinstance(place, OpenSearchUrl):
+        return ServedIndex(place, settings.index_access, fingerprint=bundle.fingerprint)
     if isinstance(place, S3Url):
         publisher = IndexPublisher(s3, place, scratch)
-        return PublishedDelta(publisher, fingerprint=fingerprint, dimension=dimension)
-    return OpenedIndex(
-        settings.index_url, settings.index_access, fingerprint=fingerprint, dimension=dimension
-    )
+        return PublishedDelta(publisher, fingerprint=bundle.fingerprint, dimension=bundle.dimension)
+    msg = f"{INDEX_URL_ENV} is {settings.index_url!r}; no file on a Lambda outlives it"
+    raise SettingsError(msg)
 
 
 def _keys(messages: Sequence[Message], bucket: str) -> list[str]:

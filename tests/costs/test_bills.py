@@ -75,8 +75,8 @@ def test_the_summary_that_was_written_by_hand_still_holds():
     assert month_usd(replace(EMBEDDED, domain=dev)) == pytest.approx(30, rel=0.1)
     assert month_usd(replace(EMBEDDED, domain=production)) == pytest.approx(690, rel=0.02)
     queries_usd = busy.cost_usd(PRICES) - month_usd(EMBEDDED)
-    assert queries_usd == pytest.approx(75, rel=0.05)
-    assert pictures.cost_usd(PRICES) / queries_usd == pytest.approx(2 / 3, rel=0.1)
+    assert queries_usd == pytest.approx(65, rel=0.05)
+    assert pictures.cost_usd(PRICES) / queries_usd == pytest.approx(0.7, rel=0.05)
     assert spot.cost_usd(PRICES) == pytest.approx(70, rel=0.05)
 
 
@@ -84,7 +84,8 @@ def test_the_embedded_index_says_what_stops_it_lowest_first():
     limits = embedded_limits(ASSUMPTIONS)
 
     assert [limit.photos for limit in limits] == sorted(limit.photos for limit in limits)
-    assert limits[0].photos >= 100_000
+    # As many were fetched and replaced in 512 MB of /tmp (docs/performance.md).
+    assert limits[0].photos == pytest.approx(135_000, rel=0.05)
 
 
 @pytest.mark.parametrize("photos", COLLECTIONS[1:])

@@ -40,8 +40,8 @@ def test_the_functions_are_of_the_deployment_s_size(context: dict[str, str]):
     assert config.search.provisioned_concurrency == 0
 
 
-def test_an_index_has_one_shard_so_that_more_nodes_hold_no_more_photos():
+def test_an_index_has_one_shard_and_each_node_a_copy_so_that_more_nodes_hold_no_more_photos():
     settings = json.loads(SCHEMA.read_text("utf-8"))["settings"]["index"]
 
     assert settings["number_of_shards"] == 1
-    assert settings["auto_expand_replicas"] == "0-1"
+    assert settings["auto_expand_replicas"] == f"0-{PRODUCTION.nodes - 1}"

@@ -49,6 +49,13 @@ def test_every_alarm_has_a_graph(variant):
         assert f'\\"title\\":\\"{name}\\"' in dashboard or name in dashboard
 
 
+def test_the_dashboard_tells_encoding_and_searching_apart(variant):
+    dashboard = json.dumps(variant("dev").one("AWS::CloudWatch::Dashboard")["DashboardBody"])
+
+    for name in ("EncodeTime", "SearchTime", "TotalTime"):
+        assert '\\",\\"'.join((METRICS_NAMESPACE, name, "service", SERVICE)) in dashboard
+
+
 def test_free_storage_alarms_at_a_quarter_of_the_volume(variant):
     dev = alarms(variant("dev"))["domain-free-storage"]
     production = alarms(variant("production"))["domain-free-storage"]

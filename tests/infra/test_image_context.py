@@ -10,8 +10,8 @@ from aws_cdk import aws_ecr_assets as assets
 from infra.config import DeploymentConfig
 from infra.config_reading import read_config
 from infra.image_context import ROOT, context_patterns
-from infra.ingest_image import DOCKERFILE as INGEST
-from infra.search_function import DOCKERFILE as SEARCH
+from infra.images import INGEST_DOCKERFILE as INGEST
+from infra.images import SEARCH_DOCKERFILE as SEARCH
 
 pytestmark = pytest.mark.infra
 

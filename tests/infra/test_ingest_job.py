@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.ingest_image import MODEL_DIR
+from infra.images import MODEL_DIR
 from ingest.arguments import parse_arguments
 from tests.infra.synthesis import synthesised
 from tests.infra.template_values import TemplateValues

@@ -41,16 +41,6 @@ def embedded_alarms() -> set[str]:
     return alarm_names("index=embedded")
 
 
-def test_the_costs_count_as_many_metrics_of_routes_as_there_are():
-    found = list(synthesised()["Resources"].values())
-    stages = [one for one in found if one["Type"] == "AWS::ApiGatewayV2::Stage"]
-    routes = [one for one in found if one["Type"] == "AWS::ApiGatewayV2::Route"]
-    settings = stages[0]["Properties"].get("DefaultRouteSettings", {})
-    per_route = 6 if settings.get("DetailedMetricsEnabled") else 0
-
-    assert read_assumptions()["route_metrics"].value == per_route * len(routes)
-
-
 def test_each_alarm_has_a_heading_and_each_heading_an_alarm(
     domain_alarms: set[str], embedded_alarms: set[str]
 ):
@@ -67,6 +57,24 @@ def test_the_costs_count_as_many_alarms_as_there_are(
 
     assert len(domain_alarms) == assumptions["alarms_domain"].value
     assert len(embedded_alarms) == assumptions["alarms_embedded"].value
+
+
+def test_each_task_of_whoever_runs_it_has_a_heading():
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+
+    assert headings == [
+        "Choose",
+        "Deploy",
+        "Ingest",
+        "Re-index with another model",
+        "Roll back",
+        "Rotate",
+        "Restore",
+        "Remove a photo",
+        "Tear down",
+        "What each alarm means",
+        "What a first deployer should watch",
+    ]
 
 
 @pytest.mark.parametrize("key", KEYS)

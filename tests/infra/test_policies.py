@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest.cloud.delta_index import ServedIndex
 from ingest.generations import roll_back
 from ingest.load import Loader
 from ingest.reindex import LoadOptions, load
 from ingest.shards import ShardStore
 from photo_search.index import Facet, HybridQuery, KnnQuery, TextQuery, create_index, open_index
 from photo_search.index.opensearch_connection import OpenSearchConnection
+from photo_search.index.url import OpenSearchUrl
 from photo_search.settings import IndexAccess
 from tests.core.index.samples import unit_rows
 from tests.core.index.stand_in_server import StandIn
@@ -296,6 +298,9 @@ def test_every_request_of_the_writer_is_allowed_to_its_role(deployed, domain, tm
             loader.catch_up()
             loader.store(store.add([row("p9", seed=9)]))
             loader.delete(["p1"])
+        place = OpenSearchUrl(domain.url, "photos")
+        delta = ServedIndex(place, IndexAccess(), fingerprint=SPACE.fingerprint)
+        delta.write([row("p8", seed=8).embedded], ["p2"], [3])
         requests = asked_for(domain)
 
     assert any(path.endswith("/_bulk") for _, path in requests)

@@ -83,6 +83,13 @@ def test_throttles_hold_for_every_route(variant):
         assert settings["ThrottlingBurstLimit"] == burst
 
 
+def test_metrics_by_route_which_cost_nine_dollars_a_month_are_off(variant):
+    for name in VARIANTS:
+        settings = variant(name).one("AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"]
+
+        assert not settings.get("DetailedMetricsEnabled")
+
+
 def test_requests_are_logged_without_what_was_searched_for(variant):
     dev = variant("dev")
     settings = dev.one("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]

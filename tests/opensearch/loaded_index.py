@@ -20,7 +20,7 @@ from tests.opensearch.growing_collection import SPACE, GrowingCollection
 _PHOTOS_PER_READ = 2000
 _SETTINGS = {
     "index.refresh_interval": "10s",
-    "index.auto_expand_replicas": "0-1",
+    "index.auto_expand_replicas": "0-2",
     "index.number_of_replicas": "0",
 }
 

@@ -125,6 +125,8 @@ def test_a_short_silence_of_aws_is_waited_out(told):
     assert told.follow(jobs) == DONE
 
     assert told.waited_s == [POLL_S, POLL_S]
+    assert told.lines[0] == "AWS does not answer; asking again for some minutes"
+    assert sum("asking again" in line for line in told.lines) == 1
 
 
 def test_minutes_of_silence_end_the_following(told):

@@ -360,6 +360,11 @@ def test_a_missing_setting_is_named_and_fails_the_batch(cloud, name):
         cloud.writer(**{name: ""})
 
 
+def test_an_index_in_a_file_is_refused_for_a_lambda_loses_it(cloud):
+    with pytest.raises(SettingsError, match=r"INDEX_URL is 'sqlite:///own\.db'; no file"):
+        cloud.writer(INDEX_URL="sqlite:///own.db")
+
+
 def test_the_lambda_opens_by_its_environment_and_a_failure_to_do_so_fails_the_batch(
     cloud, monkeypatch, caplog
 ):

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 
 import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from moto import mock_aws
 
 from ingest.cloud.batch_jobs import BatchJobs, Job
 from ingest.cloud.deployment import CPU, GPU
 from ingest.cloud.submit import Clients, Plan, boto3_clients, choose_plan, main
 from ingest.exit_codes import DONE, RETRY, SOME_SKIPPED, WRONG_INPUT
-from photo_search.errors import SettingsError
+from photo_search.errors import IndexUnavailable
 from tests.ingest.cloud.fake_jobs import FakeJobs
 
 REGION = "eu-west-1"
@@ -224,14 +224,31 @@ def following(jobs: FakeJobs) -> Callable[[], Clients]:
 def test_credentials_that_expire_meanwhile_leave_the_jobs_and_say_how_to_go_on(capsys):
     jobs = FakeJobs(
         (Job("f-1", "photos-fill", "RUNNING"),),
-        SettingsError("describing the jobs: the AWS credentials have expired; sign in again"),
+        IndexUnavailable("describing the jobs: the AWS credentials have expired; renew them"),
     )
 
-    assert main(["--follow", "f-1"], connect=following(jobs), sleep=lambda _: None) == WRONG_INPUT
+    assert main(["--follow", "f-1"], connect=following(jobs), sleep=lambda _: None) == RETRY
+
+    said = capsys.readouterr()
+    assert "credentials have expired; renew them; asking again" in said.out
+    assert "credentials have expired" in said.err
+    assert "make ingest-aws FOLLOW=f-1" in said.err
+
+
+def test_credentials_that_have_expired_before_the_jobs_give_75_as_they_do_everywhere(capsys):
+    def connect() -> Clients:
+        class Expired:
+            def describe_stacks(self, **_: str) -> NoReturn:
+                answer: Any = {"Error": {"Code": "ExpiredToken", "Message": "it is late"}}
+                raise ClientError(answer, "DescribeStacks")
+
+        return Clients(Expired(), s3=None, jobs=None)  # type: ignore[arg-type]
+
+    assert main([], connect=connect) == RETRY
 
     errors = capsys.readouterr().err
-    assert "credentials have expired" in errors
-    assert "make ingest-aws FOLLOW=f-1" in errors
+    assert "the AWS credentials have expired; renew them (`aws sso login`) and run again" in errors
+    assert "FOLLOW" not in errors
 
 
 def test_the_exit_code_is_that_of_the_last_job(capsys):

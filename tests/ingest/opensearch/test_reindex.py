@@ -71,7 +71,7 @@ def test_searches_are_tuned_for_searching_again_after_the_load(collection):
         "GET", name, "_settings", parameters={"flat_settings": "true"}
     ).values()
     assert facts["settings"]["index.refresh_interval"] == "10s"
-    assert facts["settings"]["index.auto_expand_replicas"] == "0-1"
+    assert facts["settings"]["index.auto_expand_replicas"] == "0-2"
     segments = collection.connection.request("GET", name, "_segments")
     (copies,) = segments["indices"][name]["shards"].values()
     assert [copy["num_search_segments"] for copy in copies] == [1]
