@@ -19,8 +19,9 @@ STACK ?= photo-search
 EVENT ?= events/text.json
 IMAGE ?= photo-search
 BASE_IMAGE ?=
-# Tests run beside each other; those on one OpenSearch do not.
 TEST_PROCESSES ?= auto
+# Each process starts an OpenSearch of its own, of 1 GiB; they wait more than they work.
+SERVERS ?= 3
 # Those need what `make test` does not take: torch, and Node for the CDK from the first import on.
 ELSEWHERE := --ignore tests/models_torch --ignore tests/infra
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
@@ -132,7 +133,7 @@ endef
 ##@ Check it
 .PHONY: test
 test: .venv/ready ## Everything that needs no server, browser or Docker
-	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m "not slow and not browser and not opensearch and not docker"
+	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m "not slow and not proof and not browser and not opensearch and not docker"
 
 .PHONY: check
 check: .venv/ready ## Format, lint, types, import rules, tests: what every commit passes; edits nothing
@@ -143,7 +144,7 @@ check: .venv/ready ## Format, lint, types, import rules, tests: what every commi
 	$(MAKE) test
 
 .PHONY: test-slow
-test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of API cases, mutated images, kills, real photographs
+test-slow: .venv/ready .venv-sam/ready ## The minutes-long tests: thousands of API cases, mutated images, real photographs
 	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m "slow and not opensearch and not docker"
 
 .PHONY: test-browser
@@ -152,11 +153,11 @@ test-browser: .venv/ready ## The page in Chromium (Debian: apt-get install chrom
 
 .PHONY: test-opensearch
 test-opensearch: .venv/ready ## The tests on a real OpenSearch, which they start and stop
-	$(DEV)/pytest $(ELSEWHERE) -m "opensearch and not slow"
+	$(DEV)/pytest -n $(SERVERS) --dist loadfile $(ELSEWHERE) -m "opensearch and not slow"
 
 .PHONY: test-faults
 test-faults: .venv/ready ## The minutes-long tests on a real OpenSearch: faults, kills, swaps under load
-	$(DEV)/pytest $(ELSEWHERE) -m "opensearch and slow"
+	$(DEV)/pytest -n $(SERVERS) $(ELSEWHERE) -m "opensearch and slow"
 
 .PHONY: test-infra
 test-infra: .venv/ready ## The AWS side, synthesised and checked; takes Node
@@ -176,6 +177,7 @@ bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON 
 
 .PHONY: prove
 prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs
+	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m proof
 	$(IMPORT_PATH) $(DEV)/python -m proofs
 
 ##@ Change it

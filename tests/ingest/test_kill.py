@@ -112,7 +112,7 @@ def test_a_killed_ingest_resumes_and_nothing_is_lost_or_twice(
     check(tmp_path, tiny_bundle, undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_fifty_kills_lose_nothing(
     photos, undisturbed, tiny_bundle_dir, tiny_bundle, tmp_path_factory, capsys
 ):

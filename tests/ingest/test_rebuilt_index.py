@@ -150,7 +150,7 @@ def test_an_index_made_anew_holds_what_the_index_kept_up_to_date_holds(tmp_path)
     check_walk(tmp_path, seed=0)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_it_does_so_after_other_histories(tmp_path, seed):
     check_walk(tmp_path, seed)

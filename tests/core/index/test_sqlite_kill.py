@@ -40,7 +40,7 @@ def write_until_killed(path: Path, after_batches: int, delay_s: float) -> int:
         return int(reported[-1]) if reported else 0
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [12, pytest.param(300, marks=pytest.mark.proof)])
 def test_a_killed_writer_leaves_whole_batches(sqlite_path: Path, kills: int) -> None:
     choose = np.random.default_rng(kills)
     stored_before = 0

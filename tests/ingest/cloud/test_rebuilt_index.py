@@ -117,7 +117,7 @@ def test_an_index_rebuilt_from_the_shards_is_the_same(cloud, seed):
     check(seed, cloud)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_an_index_rebuilt_from_the_shards_is_the_same_in_many_lives(cloud, seed):
     check(seed, cloud)
