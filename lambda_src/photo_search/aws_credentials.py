@@ -65,7 +65,8 @@ class AwsCredentialSource:
 
         Raises:
             SettingsError: There are none, or what there is is malformed.
-            IndexUnavailable: The endpoint that would give them does not answer.
+            IndexUnavailable: The endpoint that would give them does not answer, or a profile's
+                sign-in has expired.
         """
         environment = self._read()
         if environment.access_key:
@@ -127,14 +128,20 @@ def _load_profile_credentials() -> Any:
 
 def _freeze(credentials: Any) -> AwsCredentials:
     """Take what is valid now; botocore asks for new ones here where it must."""
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+    from botocore import exceptions as said
 
     try:
         frozen = credentials.get_frozen_credentials()
-    except (ConnectionError, HTTPClientError) as error:
+    except (said.ConnectionError, said.HTTPClientError) as error:
         msg = f"AWS does not answer when asked for the profile's credentials: {error}"
         raise IndexUnavailable(msg) from error
-    except (BotoCoreError, ClientError) as error:
+    except (said.SSOError, said.LoginError, said.TokenRetrievalError) as error:
+        msg = (
+            "the AWS sign-in has expired; renew it (`aws sso login`) and run the same again: "
+            f"{error}"
+        )
+        raise IndexUnavailable(msg) from error
+    except (said.BotoCoreError, said.ClientError) as error:
         msg = f"the AWS profile gives no credentials: {error}"
         raise SettingsError(msg) from error
     return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token or "")

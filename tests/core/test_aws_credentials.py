@@ -209,7 +209,7 @@ def test_a_profile_that_does_not_exist_is_a_settings_error(no_aws, monkeypatch):
         AwsCredentialSource().current()
 
 
-def test_a_profile_whose_sign_in_expired_is_a_settings_error(no_aws, monkeypatch):
+def test_a_profile_whose_sign_in_expired_works_again_once_it_is_renewed(no_aws, monkeypatch):
     monkeypatch.setenv("HOME", str(no_aws))
     (no_aws / "config").write_text(
         "[profile sso]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
@@ -218,7 +218,7 @@ def test_a_profile_whose_sign_in_expired_is_a_settings_error(no_aws, monkeypatch
     )
     monkeypatch.setenv("AWS_PROFILE", "sso")
 
-    with pytest.raises(SettingsError, match="SSO"):
+    with pytest.raises(IndexUnavailable, match=r"expired; renew it \(`aws sso login`\).*SSO"):
         AwsCredentialSource().current()
 
 

@@ -34,6 +34,7 @@ _CONNECT_TIMEOUT_S, _SILENCE_TIMEOUT_S = 2.0, 5.0
 _ATTEMPTS, _PAUSE_S = 2, 0.2
 _CHUNK_BYTES = 1 << 20
 _MAX_ERROR_BYTES = 16 << 10
+_EXPIRED = "ExpiredToken"
 _ERROR_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 # What an ETag is, if nothing else is said: docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 _MD5_ETAG = re.compile(r'"([0-9a-f]{32})"')
@@ -192,6 +193,11 @@ class S3Object:
             return IndexNotFound(f"there is no index at {self.place} ({code})")
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return IndexUnavailable(f"{self.place} answered {status} for now ({code})")
+        if code == _EXPIRED:
+            return IndexUnavailable(
+                f"{self.place}: the AWS credentials have expired; renew them (`aws sso login`) and "
+                "run the same again"
+            )
         return IndexAccessDenied(
             f"{self.place} may not be read ({status}, {code}); check what the role allows: "
             "s3:GetObject, and s3:ListBucket, without which a missing object looks the same"

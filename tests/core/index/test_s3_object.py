@@ -99,9 +99,13 @@ def test_an_object_that_is_an_older_known_one_again_is_not_fetched(fetch):
         sends(response(b"<Code>SlowDown</Code>", status="503 Slow Down")),
         sends(response(b"", status="500 Internal Server Error")),
         sends(response(b"", status="429 Too Many Requests")),
+        sends(response(b"<Code>ExpiredToken</Code>", status="400 Bad Request")),
         resets,
     ],
-    ids=["cut off", "altered", "empty", "no size", "no ETag", "503", "500", "429", "reset"],
+    ids=[
+        *("cut off", "altered", "empty", "no size", "no ETag"),
+        *("503", "500", "429", "expired", "reset"),
+    ],
 )
 def test_what_does_not_come_whole_is_asked_for_once_more_and_then_unavailable(fetch, behaviour):
     with pytest.raises(IndexUnavailable, match=str(PLACE)):
@@ -163,7 +167,6 @@ def test_an_etag_that_is_no_md5_is_not_taken_for_one(fetch, answer):
     [
         ("403 Forbidden", "AccessDenied", IndexAccessDenied),
         ("403 Forbidden", "RequestTimeTooSkewed", IndexAccessDenied),
-        ("400 Bad Request", "ExpiredToken", IndexAccessDenied),
         ("404 Not Found", "NoSuchKey", IndexNotFound),
     ],
 )
