@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
-
-from benchmarks import coded_rows, engines, ingest, knn, published, query, startup
+import subprocess
+import sys
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-parser.add_argument("--engine-photos", nargs="+", default=[str(n) for n in engines.DEFAULT_PHOTOS])
+parser.add_argument("--engine-photos", nargs="+", metavar="N", help="sizes of the two engines")
 options = parser.parse_args()
-for benchmark in (query, startup, ingest, knn, coded_rows):
-    benchmark.main()
-published.main([])
-engines.main(["--photos", *options.engine_photos])
+engine_sizes = ["--photos", *options.engine_photos] if options.engine_photos else []
+# A process each: usearch, imported before ONNX Runtime, makes that crash at its import on some
+# machines; and what one benchmark leaves in memory is none of the next one's.
+for name, arguments in {
+    "query": [],
+    "startup": [],
+    "ingest": [],
+    "knn": [],
+    "coded_rows": [],
+    "published": [],
+    "engines": engine_sizes,
+}.items():
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=False)
+    if done.returncode != 0:
+        sys.exit(f"benchmarks.{name} ended with {done.returncode}")

@@ -34,7 +34,7 @@ def roll_back(
     generations = catalogue.generations()
     current = current_generation(generations, alias)
     if current is None:
-        msg = f"{alias} at {connection.server} leads to no index that a load made"
+        msg = f"{alias} at {connection.server} leads to no index that a load made; load the shards"
         raise PhotoIndexError(msg)
     finished = [one for one in generations if _is_finished(one) and one is not current]
     if to is None:

@@ -82,7 +82,8 @@ class IndexFilling:
     def _catch_up(self) -> None:
         """Bring the new index up to the shards as they were read last."""
         reader, facts = self.reader, self.index.index.facts
-        self._moment_ms = time.time_ns() // 1_000_000
+        # Later than the last time, whatever became of the clock.
+        self._moment_ms = max(self._moment_ms + 1, time.time_ns() // 1_000_000)
         self.index.refresh()
         present = set(self.index.photo_ids())
 
@@ -125,7 +126,7 @@ class IndexFilling:
         def count(outcome: Outcome) -> None:
             self._report.stored += outcome.stored
             self._report.rejected |= outcome.rejected
-            progress.update(outcome.stored + len(outcome.rejected))
+            progress.update(outcome.stored + outcome.kept + len(outcome.rejected))
 
         self._write(actions(), count)
 

@@ -16,6 +16,7 @@ from ingest.generations import current_generation, drop_left_over, drop_rolled_b
 from ingest.index_filling import IndexFilling
 from ingest.load_report import LoadOptions, LoadReport, write_dead_letters
 from ingest.shard_reader import ShardReader
+from ingest.verify import EXACT_WITHIN_S
 from photo_search.errors import PhotoIndexError
 from photo_search.index import EmbeddedPhoto, KnnQuery
 from photo_search.index.opensearch import OpenSearchIndex
@@ -97,7 +98,7 @@ class _Load:
         )
         space = (facts.fingerprint, facts.dimension, facts.profile)
         begun = [
-            one.index
+            one
             for one in self._catalogue.generations()
             if not one.index.facts.is_ready
             # Of older shards than it has been filled from, one cannot tell what is up to date.
@@ -105,10 +106,12 @@ class _Load:
             and space
             == (one.index.facts.fingerprint, one.index.facts.dimension, one.index.facts.profile)
         ]
-        index = begun[-1] if begun else self._catalogue.create(facts)
+        index = begun[-1].index if begun else self._catalogue.create(facts)
         if begun:
             self._report.notes.append(f"went on with {index.name}")
-        self._catalogue.change_settings(index, loading_settings(facts.profile))
+        # One whose load died right after its swap is searched, and keeps its copies meanwhile.
+        if not (begun and begun[-1].is_searched):
+            self._catalogue.change_settings(index, loading_settings(facts.profile))
         self._index = OpenSearchIndex.of(self._connection, self._catalogue, index)
         self._filling = IndexFilling(
             self._reader, self._index, self._catalogue, self._options, self._report
@@ -196,7 +199,8 @@ class _Load:
             self._catalogue.drop(self._index.index)
 
     def _finds(self, embedded: EmbeddedPhoto, *, exact: bool = False) -> bool:
-        query = KnnQuery(embedded.embedding, k=10, exact=exact)
+        within_s = EXACT_WITHIN_S if exact else None
+        query = KnnQuery(embedded.embedding, k=10, exact=exact, timeout_s=within_s)
         hits = self._connection.insist(lambda: self._index.knn(query)).hits
         # Others may have the same embedding, and then any of them is right.
         return bool(hits) and (

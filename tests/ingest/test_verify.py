@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.verify import IndexFigure, measure_index, recall, sample, table
+from ingest.verify import EXACT_WITHIN_S, IndexFigure, measure_index, recall, sample, table
 from photo_search.errors import PhotoIndexError
 from photo_search.index import Hit, HitPage, KnnQuery
 from photo_search.photo import Photo
@@ -138,6 +138,18 @@ def test_a_photo_is_no_answer_to_itself():
         own = index.get(query.excluded_photo_id)
         assert own is not None
         assert (own.embedding == query.embedding).all()
+
+
+def test_an_exact_search_may_take_longer_than_people_wait():
+    index = Forgetful(FINGERPRINT, DIMENSION)
+    index.upsert(collection(30))
+
+    measure_index(index, queries=5)
+
+    assert {(query.exact, query.timeout_s) for query in index.asked} == {
+        (True, EXACT_WITHIN_S),
+        (False, None),
+    }
 
 
 @pytest.mark.parametrize("photos", [0, 1])

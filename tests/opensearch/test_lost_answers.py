@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from opensearchpy.exceptions import TransportError
 
-from photo_search.errors import IndexReadOnly, IndexUnavailable
+from photo_search.errors import IndexAccessDenied, IndexReadOnly, IndexUnavailable
 from photo_search.index import EmbeddedPhoto
 from photo_search.index.opensearch import OpenSearchIndex
 from photo_search.index.opensearch_bulk import delete_action, store_action, write_chunk
@@ -82,6 +82,14 @@ def test_an_item_that_an_index_on_a_full_disk_blocks_ends_the_writing() -> None:
         write_chunk(cast("OpenSearchConnection", connection), "photos", [delete_action("a")])
 
 
+def test_an_item_that_the_credentials_do_not_allow_says_what_to_check() -> None:
+    error = {"type": "security_exception", "reason": "no permissions for [indices:data/write]"}
+    connection = BulkAnswers({"status": 403, "error": error})
+
+    with pytest.raises(IndexAccessDenied, match=r"not allowed: no permissions.*INDEX_AUTH"):
+        write_chunk(cast("OpenSearchConnection", connection), "photos", [delete_action("a")])
+
+
 @pytest.mark.opensearch
 def test_a_write_that_is_carried_out_late_undoes_no_newer_one(opensearch_url: str) -> None:
     embedding = np.array([1, 0, 0, 0], np.float32)
@@ -110,6 +118,26 @@ def test_a_write_that_is_carried_out_late_undoes_no_newer_one(opensearch_url: st
     assert there.photo.description == "new"
     assert (late.stored, late.rejected) == (0, {})
     assert left == []
+
+
+@pytest.mark.opensearch
+def test_a_write_that_is_sent_again_leaves_no_second_copy(opensearch_url: str) -> None:
+    """Lucene's graph finds the rows of many copies no more, and a merge keeps them for hours."""
+    photo = EmbeddedPhoto(Photo("a", width=1, height=1), np.array([1, 0, 0, 0], np.float32))
+    connection = OpenSearchConnection(opensearch_url, IndexAccess())
+    with closing(
+        OpenSearchIndex.create(connection, "sentagain", fingerprint="space", dimension=4)
+    ) as index:
+        try:
+            first, *others = [index.write([store_action(photo, version=1)]) for _ in range(3)]
+            index.refresh()
+            said = connection.request("GET", index.index.name, "_stats/docs")
+        finally:
+            Catalogue(connection, "sentagain").drop(index.index)
+
+    assert (first.stored, first.kept) == (1, 0)
+    assert [(other.stored, other.kept) for other in others] == [(0, 1), (0, 1)]
+    assert said["_all"]["primaries"]["docs"] == {"count": 1, "deleted": 0}
 
 
 @pytest.mark.opensearch

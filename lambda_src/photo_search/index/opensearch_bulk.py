@@ -21,6 +21,7 @@ from photo_search.errors import (
 from photo_search.index.opensearch_connection import OpenSearchConnection
 from photo_search.index.opensearch_document import document_line
 from photo_search.index.opensearch_errors import (
+    CHECK_ACCESS,
     RETRYABLE_STATUSES,
     RequestTooLarge,
     error_reason,
@@ -35,7 +36,7 @@ MAX_CHUNK_BYTES = 5 * 1024 * 1024
 """Half of what t3 domains take in one request (10 MiB; Amazon's limits page)."""
 
 _GONE_TYPES = frozenset({"index_not_found_exception", "illegal_argument_exception"})
-_NEWER_IS_THERE = "version_conflict_engine_exception"
+_NOT_NEWER = "version_conflict_engine_exception"
 _NOT_FOUND = 404
 _DENIED_STATUSES = frozenset({401, 403})
 
@@ -54,17 +55,20 @@ class Outcome:
 
     Attributes:
         stored: Photos stored.
+        kept: Photos that the server has in that version or a newer one already.
         deleted: Photos that were there and are taken out.
         rejected: The server's reason by photo_id.
     """
 
     stored: int = 0
+    kept: int = 0
     deleted: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Outcome) -> None:
         """Count another's actions too."""
         self.stored += other.stored
+        self.kept += other.kept
         self.deleted += other.deleted
         self.rejected |= other.rejected
 
@@ -74,8 +78,10 @@ def store_action(embedded: EmbeddedPhoto, *, version: int | None = None) -> Acti
 
     Args:
         embedded: The photo.
-        version: Where given, nothing happens to a photo that was stored or taken out with a higher
-            one. A request that was given up for lost may still be carried out, after later ones.
+        version: Where given, nothing happens to a photo that was stored or taken out with this one
+            or a higher one. A request that was given up for lost is sent again, and may still be
+            carried out, after later ones. Written each time, a photo would leave copies that a
+            merge keeps for hours; where thirty lie in a graph, Lucene 10.3 loses its rows.
 
     Raises:
         PhotoIndexError: A field cannot be stored.
@@ -92,7 +98,7 @@ def delete_action(photo_id: str, *, version: int | None = None) -> Action:
 def _action_line(verb: str, photo_id: str, version: int | None) -> bytes:
     names: dict[str, str | int] = {"_id": photo_id}
     if version is not None:
-        names |= {"version": version, "version_type": "external_gte"}
+        names |= {"version": version, "version_type": "external"}
     return json.dumps({verb: names}).encode() + b"\n"
 
 
@@ -131,14 +137,22 @@ def write_chunk(connection: OpenSearchConnection, alias: str, chunk: list[Action
     def send() -> None:
         nonlocal waiting
         before = len(waiting)
-        waiting = _send(connection, alias, waiting, outcome)
+        # What counts is a try that comes to its end: of one cut in halves, all is sent again.
+        tried = Outcome()
+        waiting = _send(connection, alias, waiting, tried)
+        outcome.add(tried)
         if waiting and len(waiting) == before:
             msg = f"{connection.server} has no room for any of {before} photos now"
             raise IndexUnavailable(msg)
 
     # Patience starts anew whenever something gets through.
+    rounds = 0
     while waiting:
+        if rounds:
+            # A server that takes a part alone is busy, however readily it answers.
+            connection.back_off(rounds - 1)
         connection.insist(send)
+        rounds += 1
     return outcome
 
 
@@ -185,13 +199,14 @@ def _is_settled(action: Action, item: dict[str, Any], alias: str, outcome: Outco
         raise read_only(alias, reason)
     if status in RETRYABLE_STATUSES:
         return False
-    if kind == _NEWER_IS_THERE:
+    if kind == _NOT_NEWER:
+        outcome.kept += 1
         return True
     if status == _NOT_FOUND and kind in _GONE_TYPES:
-        msg = f"the index behind {alias} is gone: {reason}"
+        msg = f"the index behind {alias} is gone: {reason}; run the same again"
         raise IndexNotFound(msg)
     if status in _DENIED_STATUSES:
-        msg = f"writing to {alias} is not allowed: {reason}"
+        msg = f"writing to {alias} is not allowed: {reason}; {CHECK_ACCESS}"
         raise IndexAccessDenied(msg)
     outcome.rejected[action.photo_id] = f"{kind}: {reason}"
     return True

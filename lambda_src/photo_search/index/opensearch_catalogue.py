@@ -219,7 +219,8 @@ class Catalogue:
         )
         if len(answer) != 1:
             msg = (
-                f"{alias} leads to {len(answer)} indexes ({', '.join(sorted(answer))}), not to one"
+                f"{alias} leads to {len(answer)} indexes ({', '.join(sorted(answer))}), not to "
+                "one: take the alias off the others, or load the shards anew"
             )
             raise PhotoIndexError(msg)
         ((name, body),) = answer.items()

@@ -175,8 +175,12 @@ class OpenSearchConnection:
             except IndexUnavailable:
                 if time.monotonic() >= give_up_s:
                     raise
-            self._sleep(back_off_s(tries))
+            self.back_off(tries)
             tries += 1
+
+    def back_off(self, tries: int) -> None:
+        """Wait before the next try; see ``back_off_s``."""
+        self._sleep(back_off_s(tries))
 
     def insist_briefly(self, call: Callable[[], Answer]) -> Answer:
         """Call once, and once more where that may help: for what a caller waits for."""
@@ -187,9 +191,17 @@ class OpenSearchConnection:
             return call()
 
     def version(self) -> str:
-        """The server's version, such as ``3.5.0``."""
+        """The server's version, such as ``3.5.0``.
+
+        Raises:
+            PhotoIndexError: Something else than OpenSearch answers.
+        """
         answer = self.insist(lambda: self.request("GET", "", ""))
-        return str(answer["version"]["number"])
+        try:
+            return str(answer["version"]["number"])
+        except (KeyError, TypeError) as error:
+            msg = f"{self.server} tells no version, so it is no OpenSearch; check INDEX_URL"
+            raise PhotoIndexError(msg) from error
 
     def close(self) -> None:
         """Close the connections."""

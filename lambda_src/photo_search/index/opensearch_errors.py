@@ -25,6 +25,7 @@ from photo_search.errors import (
 )
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+CHECK_ACCESS = "check INDEX_AUTH, the credentials, and what the domain's policy allows them"
 _DENIED_STATUSES = frozenset({401, 403})
 _NOT_FOUND, _TOO_LARGE = 404, 413
 _BLOCK, _PASSING_BLOCK_STATUS = "cluster_block_exception", 503
@@ -49,11 +50,12 @@ def translated(error: TransportError, *, server: str, index: str) -> PhotoIndexE
         return IndexUnavailable(f"{server} answered {status} for now: {reason}")
     if status in _DENIED_STATUSES:
         return IndexAccessDenied(
-            f"{server} refuses access to {index} (status {status}): {reason}; check INDEX_AUTH, "
-            "the credentials, and what the domain's policy allows them"
+            f"{server} refuses access to {index} (status {status}): {reason}; {CHECK_ACCESS}"
         )
     if kind in _GONE_TYPES or (status == _NOT_FOUND and not kind):
-        return IndexNotFound(f"there is no index {index} at {server}")
+        return IndexNotFound(
+            f"there is no index {index} at {server}; check INDEX_URL, or make one by an ingest"
+        )
     if status == _TOO_LARGE:
         return RequestTooLarge(f"{server} takes no request as large as this one: {reason}")
     if "dimension" in reason and "embedding" in reason:
@@ -129,7 +131,9 @@ def _unconnected(error: NotConnected, server: str) -> PhotoIndexError:
         return IndexUnavailable(
             f"the host of {server} is unknown; check INDEX_URL and the network's name service"
         )
-    return IndexUnavailable(f"{server} cannot be reached: {error.error}")
+    return IndexUnavailable(
+        f"{server} cannot be reached: {error.error}; check INDEX_URL, and whether the server runs"
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

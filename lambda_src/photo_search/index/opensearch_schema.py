@@ -144,7 +144,10 @@ def facts_from_mapping(mapping: Json, *, index: str) -> IndexFacts:
         said = mapping["_meta"][_META_MEMBER]
         return IndexFacts(**{name: value for name, value in said.items() if name in known})
     except (KeyError, TypeError, AttributeError) as error:
-        msg = f"{index} is no photo index: its mapping's _meta has no {_META_MEMBER}"
+        msg = (
+            f"{index} is no photo index (its mapping's _meta has no {_META_MEMBER}); "
+            "check the alias in INDEX_URL"
+        )
         raise IndexCorrupt(msg) from error
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from photo_search.errors import IndexUnavailable, PhotoIndexError
 from photo_search.index.opensearch import OpenSearchIndex
+from photo_search.index.opensearch_bulk import delete_action, write_chunk
 from photo_search.index.opensearch_connection import OpenSearchConnection
 from photo_search.index.protocol import HybridQuery, KnnQuery, TextQuery
 from photo_search.settings import IndexAccess
@@ -25,6 +26,7 @@ from tests.core.index.stand_in_server import (
 
 QUERY = unit_rows(1)[0]
 TEXT = TextQuery("cat", k=5)
+LIMITS_S = (0.25, 0.5, 1.0, 2.0)
 
 
 def opened(url: str) -> OpenSearchIndex:
@@ -117,6 +119,23 @@ def test_a_search_asks_for_no_part_of_an_answer() -> None:
         with closing(index):
             index.match_text(TEXT)
         assert s.requests[-1].query == "allow_partial_search_results=false"
+
+
+def test_what_a_busy_server_takes_in_parts_is_sent_again_after_growing_waits() -> None:
+    def takes_the_first(request: Request) -> Reply:
+        others = request.body.count(b"\n") - 1
+        busy = {"status": 429, "error": {"type": "rejected_execution_exception"}}
+        items = [{"status": 200, "result": "deleted"}, *[busy] * others]
+        return Reply(200, {"items": [{"delete": item} for item in items]})
+
+    waits_s: list[float] = []
+    with StandIn(takes_the_first) as s:
+        connection = OpenSearchConnection(s.url, IndexAccess("none"), sleep=waits_s.append)
+        with closing(connection):
+            outcome = write_chunk(connection, "photos-write", [delete_action(p) for p in "abcde"])
+
+    assert (outcome.deleted, outcome.rejected, len(s.requests)) == (5, {}, 5)
+    assert all(0 < wait_s <= limit_s for wait_s, limit_s in zip(waits_s, LIMITS_S, strict=True))
 
 
 # --- the circuit breaker

@@ -97,8 +97,29 @@ def test_a_port_where_nothing_listens_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    with pytest.raises(IndexUnavailable, match=rf"127\.0\.0\.1:{port} cannot be reached"):
+    with pytest.raises(
+        IndexUnavailable, match=rf"127\.0\.0\.1:{port} cannot be reached.*INDEX_URL"
+    ):
         opened(f"http://127.0.0.1:{port}")
+
+
+def test_a_server_of_something_else_is_no_opensearch() -> None:
+    with (
+        StandIn(lambda _: Reply(200, {"status": "ok"})) as s,
+        closing(OpenSearchConnection(s.url, IndexAccess("none"))) as connection,
+        pytest.raises(PhotoIndexError, match=f"{s.url} tells no version.*check INDEX_URL"),
+    ):
+        connection.version()
+
+
+def test_an_alias_without_an_index_says_what_to_check() -> None:
+    gone = error_reply(404, "index_not_found_exception", "no such index [photos]")
+
+    with (
+        StandIn(lambda _: gone) as s,
+        pytest.raises(IndexNotFound, match=f"no index photos at {s.url}; check INDEX_URL"),
+    ):
+        opened(s.url)
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,25 @@ def test_a_load_that_dies_between_its_stages_is_finished_by_the_next(collection,
         check_loads(collection, reader, versions(range(4)) | versions([2], "2"))
 
 
+def test_an_index_that_is_searched_keeps_its_settings_while_its_load_is_ended(collection):
+    def die(request: str) -> None:
+        if request == "POST _aliases":
+            raise Died
+
+    collection.add(range(4))
+    collection.connection.after = die
+    with pytest.raises(Died):
+        collection.load()
+    del collection.connection.after
+    requests: list[str] = []
+    collection.connection.before = requests.append
+
+    report = collection.load()
+
+    assert report.notes == [f"went on with {report.index}"]
+    assert requests.count("PUT _settings") == 1  # those of an index that is loaded
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_load_that_dies_at_any_request_is_finished_by_the_next(collection, moment):
