@@ -31,12 +31,12 @@ from models.parity import (
     run,
 )
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
-from models.towers import ImageTower, TextTower
+from models.towers import ImageTower, text_tower
 from models.world_sample import world_sample
 from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import nn
 
@@ -105,30 +105,18 @@ def export_bundle(
 def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
     """Trace each tower alone and hold it to torch."""
     torch.backends.mha.set_fastpath_enabled(value=False)
-    facts = checkpoint.text
-    end = facts.end_token_id
-    towers: dict[str, nn.Module] = {
-        "text": TextTower(checkpoint.model, end_token_id=end).eval(),
-        "image": ImageTower(checkpoint.model).eval(),
-    }
-    size = checkpoint.image.size
-    examples = {
-        "text": torch.tensor([[facts.start_token_id, 0, end], [facts.start_token_id, end, end]]),
-        "image": torch.zeros(2, 3, size, size),
-    }
-    inputs: dict[str, Iterator[Int64Array] | Iterator[Float32Array]] = {
-        "text": random_token_ids(
-            vocabulary=checkpoint.vocabulary,
-            context_length=facts.context_length,
-            start_token_id=facts.start_token_id,
-            end_token_id=end,
-        ),
-        "image": random_pixel_values(size=size),
+    texts = list(random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary))
+    pictures = list(random_pixel_values(size=checkpoint.image.size))
+    towers = {"text": text_tower(checkpoint), "image": ImageTower(checkpoint.model).eval()}
+    inputs: dict[str, Sequence[Int64Array] | Sequence[Float32Array]] = {
+        "text": texts,
+        "image": pictures,
     }
     graphs = {}
     for name, tower in towers.items():
         graphs[name] = work / f"{name}.float.onnx"
-        _trace(tower, examples[name], graphs[name], tower_name=name)
+        example = next(array for array in inputs[name] if len(array) > 1)
+        _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
         require_parity(graphs[name], tower, inputs[name])
     return graphs
 

@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPModel
 
 from models.checkpoint import Checkpoint, read_checkpoint
-from models.demo_clip.tokenizer import train_tokenizer
 from models.errors import CheckpointError, ParityError, QuantisationError
 from models.export import Origin, export_bundle
 from models.parity import open_session, random_pixel_values, random_token_ids, run
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
 from photo_search.model_bundle import read_model_bundle
+from tests.models_torch.tiny_checkpoints import CONTEXT, SIZE, save_tiny_clip
 
-SIZE = 32
-CONTEXT = 12
 ORIGIN = Origin("test/tiny", "0", "MIT")
 
 
@@ -34,53 +32,10 @@ def checkpoint(directory: Path) -> Checkpoint:
     return read_checkpoint(directory)
 
 
-def save_tiny_clip(path: Path, *, eos_token_id: int | None = None) -> Path:
-    tokenizer = train_tokenizer(["a red balloon", "a red kite"] * 3)
-    tokenizer.save(str(path / "tokenizer.json"))
-    vocabulary = tokenizer.get_vocab_size()
-    tower = {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "projection_dim": 16,
-    }
-    text = tower | {
-        "vocab_size": vocabulary,
-        "max_position_embeddings": CONTEXT,
-        "bos_token_id": vocabulary - 2,
-        "eos_token_id": vocabulary - 1 if eos_token_id is None else eos_token_id,
-        "pad_token_id": 1,
-    }
-    vision = tower | {"image_size": SIZE, "patch_size": 16}
-    torch.manual_seed(0)
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
-    model.save_pretrained(path)
-    facts = {
-        "size": {"shortest_edge": SIZE},
-        "crop_size": SIZE,
-        "do_center_crop": True,
-        "resample": 3,
-        "image_mean": [0.5, 0.4, 0.3],
-        "image_std": [0.2, 0.2, 0.2],
-    }
-    (path / "preprocessor_config.json").write_text(json.dumps(facts), encoding="utf-8")
-    return path
-
-
 def inputs(checkpoint: Checkpoint, *, seed: int) -> Sample:
-    text = checkpoint.text
+    texts = random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary, seed=seed)
     return Sample(
-        token_ids=list(
-            random_token_ids(
-                vocabulary=checkpoint.vocabulary,
-                context_length=text.context_length,
-                start_token_id=text.start_token_id,
-                end_token_id=text.end_token_id,
-                seed=seed,
-            )
-        ),
-        pixel_values=list(random_pixel_values(size=SIZE, seed=seed)),
+        token_ids=list(texts), pixel_values=list(random_pixel_values(size=SIZE, seed=seed))
     )
 
 
