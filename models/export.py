@@ -1,4 +1,4 @@
-"""From a CLIP checkpoint to a model bundle: ``python -m models.export CHECKPOINT BUNDLE``.
+"""From a checkpoint to a model bundle.
 
 Owns the graphs and the order of the checks: nothing is at the target before both towers have been
 held to torch, and, quantised, to their float form.
@@ -6,11 +6,9 @@ held to torch, and, quantised, to their float form.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
-import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +19,7 @@ import onnx
 import onnxruntime
 import torch
 
-from models.checkpoint import Checkpoint, read_checkpoint
-from models.errors import ModelsError
+from ingest.atomic_file import full_disk_named
 from models.parity import (
     open_session,
     random_pixel_values,
@@ -30,9 +27,9 @@ from models.parity import (
     require_parity,
     run,
 )
+from models.precision import PRECISIONS
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
 from models.towers import ImageTower, text_tower
-from models.world_sample import world_sample
 from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
@@ -40,11 +37,11 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from models.checkpoint import Checkpoint
     from models.sample import Float32Array, Int64Array, Sample
 
 FORMAT = 1
 OPSET = 18
-PRECISIONS = ("int8", "fp32")
 EXTERNAL_WEIGHTS_ABOVE_BYTES = 50 * 2**20
 _DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
 _INPUTS = {"text": "token_ids", "image": "pixel_values"}
@@ -77,28 +74,42 @@ def export_bundle(
     Raises:
         ParityError: A graph differs from torch; the target is left as it was.
         QuantisationError: int8 strays too far from fp32; the target is left as it was.
+        DiskFull: There is no room; the target is left as it was, or without a manifest.
     """
     if precision not in PRECISIONS:
         message = f"precision {precision!r}; known are {', '.join(PRECISIONS)}"
         raise ValueError(message)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bundle-") as name:
-        work, ready = Path(name), Path(name) / "ready"
-        ready.mkdir()
-        floats = _export_float(checkpoint, work)
-        embeddings = _embed(floats, sample)
-        graphs = floats if precision == "fp32" else _export_int8(floats, work)
-        for tower, graph in graphs.items():
-            _save_optimised(graph, ready / f"{tower}.onnx")
-        finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
-        agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
-        (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
-        manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
-        manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
-        manifest["manifest_sha256"] = manifest_sha256(manifest)
-        text = json.dumps(manifest, indent=1) + "\n"
-        (ready / "model.json").write_text(text, encoding="utf-8")
-        _publish(ready, target)
+    target = target.resolve()
+    # Whatever a killed export left there is cleared away; it is never read.
+    work = target.with_name(f".{target.name}.partial")
+    try:
+        with full_disk_named(work):
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            return _export(checkpoint, target, work, origin, sample, precision)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _export(
+    checkpoint: Checkpoint, target: Path, work: Path, origin: Origin, sample: Sample, precision: str
+) -> dict[str, Any]:
+    ready = work / "ready"
+    ready.mkdir()
+    floats = _export_float(checkpoint, work)
+    embeddings = _embed(floats, sample)
+    graphs = floats if precision == "fp32" else _export_int8(floats, work)
+    for tower, graph in graphs.items():
+        _save_optimised(graph, ready / f"{tower}.onnx")
+    finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
+    agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
+    (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
+    manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
+    manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
+    text = json.dumps(manifest, indent=1) + "\n"
+    (ready / "model.json").write_text(text, encoding="utf-8")
+    _publish(ready, target)
     return manifest
 
 
@@ -234,38 +245,14 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 
 def _publish(ready: Path, target: Path) -> None:
-    """Put the files in place, the manifest last; other files there, such as a card, stay."""
+    """Put the files in place, the manifest last; other files there, such as a card, stay.
+
+    A bundle that is replaced loses its manifest first: a kill in between leaves none that is read.
+    """
     target.mkdir(exist_ok=True)
+    (target / "model.json").unlink(missing_ok=True)
     for tower in _INPUTS:
         # A smaller build has no weights beside its graph; those of an older one must not stay.
         (target / f"{tower}.onnx.data").unlink(missing_ok=True)
     for path in sorted(ready.iterdir(), key=lambda path: path.name == "model.json"):
-        shutil.move(path, target / path.name)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Export a local checkpoint; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="directory with config, weights, tokenizer")
-    parser.add_argument("bundle", type=Path, help="directory to write")
-    parser.add_argument("--name", required=True, help="the checkpoint's name, for the manifest")
-    parser.add_argument("--revision", required=True, help="its pinned commit")
-    parser.add_argument("--licence", required=True, help="its licence's SPDX identifier")
-    parser.add_argument("--precision", choices=PRECISIONS, default="int8")
-    options = parser.parse_args(arguments)
-    try:
-        checkpoint = read_checkpoint(options.checkpoint)
-        export_bundle(
-            checkpoint,
-            options.bundle,
-            origin=Origin(options.name, options.revision, options.licence),
-            sample=world_sample(checkpoint),
-            precision=options.precision,
-        )
-    except ModelsError as error:
-        parser.exit(2, f"{error}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        path.replace(target / path.name)

@@ -1,6 +1,6 @@
 """ModelBundle: the directory of files that turns text and pictures into embeddings of one space.
 
-``python -m models.export`` writes bundles; this module reads and checks them. Knows nothing of how
+``make model`` writes bundles; this module reads and checks them. Knows nothing of how
 a bundle is run.
 """
 

@@ -31,14 +31,20 @@ _LAYERS = {
 _VISION = _LAYERS | {"image_size": SIZE, "patch_size": 16}
 
 
-def save_tiny_clip(path: Path, *, eos_token_id: int | None = None, context: int = CONTEXT) -> Path:
-    """Save a CLIP."""
+def save_tiny_clip(
+    path: Path,
+    *,
+    eos_token_id: int | None = None,
+    context: int = CONTEXT,
+    spare_words: int = 0,
+) -> Path:
+    """Save a CLIP; one of 100,000 words that no text has weighs 13 MB."""
     path.mkdir(exist_ok=True)
     tokenizer = train_tokenizer(["a red balloon", "a red kite"] * 3)
     tokenizer.save(str(path / "tokenizer.json"))
     vocabulary = tokenizer.get_vocab_size()
     text = _LAYERS | {
-        "vocab_size": vocabulary,
+        "vocab_size": vocabulary + spare_words,
         "max_position_embeddings": context,
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1 if eos_token_id is None else eos_token_id,
