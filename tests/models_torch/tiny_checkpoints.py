@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
-from tokenizers.models import Unigram
+from tokenizers.models import BPE, Unigram
 from tokenizers.trainers import UnigramTrainer
 from transformers import (
     CLIPConfig,
@@ -69,7 +69,19 @@ def save_tiny_clip(
 def save_tiny_siglip(path: Path) -> Path:
     """Save a SigLIP, with a tokenizer of the kind that google/siglip-base-patch16-224 has."""
     path.mkdir(exist_ok=True)
-    tokenizer = Tokenizer(Unigram())
+    tokenizer = siglip_tokenizer(Unigram())
+    trainer = UnigramTrainer(
+        vocab_size=60, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>"
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.save(str(path / "tokenizer.json"))
+    _save_siglip(path, vocabulary=tokenizer.get_vocab_size(), resample=3)
+    return path
+
+
+def siglip_tokenizer(words: Unigram | BPE) -> Tokenizer:
+    """Put words into a tokenizer of SigLIP's kind."""
+    tokenizer = Tokenizer(words)
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.Lowercase(),
@@ -79,13 +91,7 @@ def save_tiny_siglip(path: Path) -> Path:
         ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = UnigramTrainer(
-        vocab_size=60, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>"
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    tokenizer.save(str(path / "tokenizer.json"))
-    _save_siglip(path, vocabulary=tokenizer.get_vocab_size(), resample=3)
-    return path
+    return tokenizer
 
 
 def save_tiny_siglip2(path: Path) -> Path:
