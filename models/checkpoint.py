@@ -54,6 +54,11 @@ class Checkpoint:
         """How many token ids the text tower knows."""
         return int(self.model.config.text_config.vocab_size)
 
+    @property
+    def size_bytes(self) -> int:
+        """What the weights take as float32."""
+        return sum(4 * weight.numel() for weight in self.model.parameters())
+
     def fingerprint(self) -> str:
         """Name the embedding space: equal for equal weights, tokenizer and preparation only.
 

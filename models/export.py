@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ import onnxruntime
 import torch
 
 from ingest.atomic_file import full_disk_named
+from models.errors import ModelsError
 from models.parity import (
     open_session,
     random_pixel_values,
@@ -30,10 +32,11 @@ from models.parity import (
 from models.precision import PRECISIONS
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
 from models.towers import ImageTower, text_tower
+from photo_search.errors import DiskFull
 from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import nn
 
@@ -86,9 +89,30 @@ def export_bundle(
         with full_disk_named(work):
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
-            return _export(checkpoint, target, work, origin, sample, precision)
+            with _room(work, checkpoint.size_bytes):
+                return _export(checkpoint, target, work, origin, sample, precision)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _room(work: Path, size_bytes: int) -> Iterator[None]:
+    """Tell a full disk from a broken graph: ONNX Runtime and protobuf only see the latter.
+
+    Args:
+        work: Where graphs are written.
+        size_bytes: Of the weights, which no file written is larger than by much.
+    """
+    try:
+        yield
+    except (ModelsError, OSError):
+        raise
+    except Exception as error:
+        free_bytes = shutil.disk_usage(work).free
+        if free_bytes >= size_bytes:
+            raise
+        message = f"no room to write {work} ({free_bytes / 1e6:.0f} MB left); free some space"
+        raise DiskFull(message) from error
 
 
 def _export(

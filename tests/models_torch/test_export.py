@@ -15,6 +15,7 @@ from models.export import Origin, export_bundle
 from models.parity import open_session, random_pixel_values, random_token_ids, run
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
+from photo_search.errors import ModelError
 from photo_search.model_bundle import read_model_bundle
 from tests.models_torch.tiny_checkpoints import CONTEXT, SIZE, save_tiny_clip
 
@@ -106,6 +107,28 @@ def test_failing_parity_writes_nothing(directory: Path, tmp_path: Path):
         export(checkpoint, tmp_path / "bundle")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_an_export_that_ends_while_it_replaces_a_bundle_leaves_none_that_is_read(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+):
+    export(checkpoint, tmp_path / "bundle")
+    left = [moved]
+    replace = Path.replace
+
+    def dies(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    with pytest.raises(ModelError, match=r"model\.json cannot be read"):
+        read_model_bundle(tmp_path / "bundle")
 
 
 def test_int8_that_strays_too_far_is_refused_and_writes_nothing(directory: Path, tmp_path: Path):

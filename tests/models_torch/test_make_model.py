@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +28,17 @@ class Shell:
 
     directory: Path
     endpoint: str = "http://127.0.0.1:9"
+    disk: str = ""
 
     @property
     def bundle(self) -> Path:
-        return self.directory / "bundle"
+        return self.directory / ("disk" if self.disk else "") / "bundle"
 
     @property
     def cache(self) -> Path:
         return self.directory / "hub"
 
-    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         own = {
             "PATH": os.defpath,
             "PYTHONPATH": f"{ROOT}:{ROOT / 'lambda_src'}",
@@ -44,14 +46,26 @@ class Shell:
             "HF_HOME": str(self.cache),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }
-        return subprocess.run(
-            [sys.executable, "-m", "models", *map(str, arguments), "--out", str(self.bundle)],
+        command = [sys.executable, "-m", "models", *map(str, arguments), "--out", str(self.bundle)]
+        if self.disk:
+            # A file system of its own under the bundle's directory, seen by this process alone.
+            mounted = f'mount -t tmpfs -o size={self.disk} tmpfs "$0" && exec "$@"'
+            place = self.bundle.parent
+            place.mkdir()
+            namespace = ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted]
+            command = [*namespace, str(place), *command]
+        return subprocess.Popen(
+            command,
             env=own | environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=240,
         )
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments, **environment) as process:
+            stdout, stderr = process.communicate(timeout=240)
+            return subprocess.CompletedProcess((), process.returncode, stdout, stderr)
 
     def fails(self, code: int, message: str, *arguments: object, **environment: str) -> None:
         """Run, and see one line of complaint, after what the hub's client tells, and no bundle."""
@@ -61,7 +75,7 @@ class Shell:
         assert message in complaint
         assert not any(line.startswith(("models: ", "Traceback")) for line in told)
         assert not self.bundle.exists()
-        assert list(self.directory.glob(".*.partial")) == []
+        assert list(self.directory.rglob(".*.partial")) == []
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +211,36 @@ def test_a_directory_on_the_disk_is_made_a_bundle_without_a_hub(tmp_path: Path):
     bundle = read_model_bundle(shell.bundle)
     assert (bundle.checkpoint, bundle.revision) == ("siglip", "local")
     assert bundle.licence == "apache-2.0"
+
+
+@pytest.mark.parametrize(("disk", "precision"), [("1m", "int8"), ("16m", "fp32"), ("28m", "int8")])
+def test_a_disk_that_fills_during_the_export_is_named(
+    checkpoint: Path, tmp_path: Path, disk: str, precision: str
+):
+    # At first Python notices, then ONNX Runtime, then protobuf, each in its own words.
+    shell = Shell(tmp_path, disk=disk)
+
+    shell.fails(75, "no room to write", checkpoint, "--licence", "MIT", "--precision", precision)
+
+
+def test_a_killed_export_leaves_the_bundle_before_and_the_next_clears_up(tmp_path: Path):
+    checkpoint = save_tiny_clip(tmp_path / "clip")
+    shell = Shell(tmp_path)
+    arguments = (checkpoint, "--licence", "MIT", "--precision")
+    assert shell.run(*arguments, "fp32").returncode == 0
+    partial = tmp_path / ".bundle.partial"
+
+    with shell.start(*arguments, "int8") as process:
+        while not list(partial.glob("*.float.onnx")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+
+    assert partial.exists()
+    assert read_model_bundle(shell.bundle).precision == "fp32"
+    assert shell.run(*arguments, "int8").returncode == 0
+    assert not partial.exists()
+    assert read_model_bundle(shell.bundle).precision == "int8"
 
 
 def damage_type(directory: Path) -> None:
