@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from safetensors import SafetensorError
 from transformers import CLIPModel, SiglipModel
 
 from models.errors import CheckpointError
+from models.layout import CONFIG, OPEN_CLIP_CONFIG
+from models.open_clip import read_open_clip
 from models.preparation import image_spec, text_spec
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 MODELS = {"clip": CLIPModel, "siglip": SiglipModel}
 """By the ``model_type`` of config.json. SigLIP 2 of fixed resolution is of type siglip, too."""
+
+
+_MISREAD = (OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,32 +91,28 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """Read a checkpoint from a local directory, as ``save_pretrained`` or the hub lays it out.
 
     Args:
-        directory: Holds config.json, weights, tokenizer.json and preprocessor_config.json.
+        directory: Holds config.json, weights, tokenizer.json and preprocessor_config.json; or
+            open_clip's own configuration and weights, and tokenizer.json.
 
     Raises:
         CheckpointError: A file is missing or says something that this exporter does not know.
     """
+    is_open_clip = not (directory / CONFIG).exists() and (directory / OPEN_CLIP_CONFIG).exists()
     try:
         tokenizer_json = (directory / "tokenizer.json").read_bytes()
-        preprocessor = _preprocessor(directory)
-        kind = json.loads((directory / "config.json").read_bytes()).get("model_type")
-    except (OSError, ValueError, LookupError, AttributeError) as cause:
+        model, preprocessor = (read_open_clip if is_open_clip else _read_transformers)(directory)
+    # What a damaged or foreign file gives depends on its format.
+    except (*_MISREAD, SafetensorError, pickle.UnpicklingError) as cause:
         message = f"checkpoint {directory} cannot be read: {cause}"
         raise CheckpointError(message) from cause
-    if kind not in MODELS:
-        message = f"checkpoint {directory} is of type {kind}; known are {', '.join(MODELS)}"
-        if kind == "siglip2":
-            message += " (which SigLIP 2 of fixed resolution is; this one, NaFlex, is of any)"
-        raise CheckpointError(message)
-    model = _load(MODELS[kind], directory)
     texts, vision = model.config.text_config, model.config.vision_config
     return Checkpoint(
         model=model,
         tokenizer_json=tokenizer_json,
-        image=image_spec(preprocessor, size=vision.image_size, crops=kind == "clip"),
+        image=image_spec(preprocessor, size=vision.image_size, crops=isinstance(model, CLIPModel)),
         text=text_spec(
             tokenizer_json,
-            kind=kind,
+            kind=model.config.model_type,
             context_length=texts.max_position_embeddings,
             vocabulary=texts.vocab_size,
         ),
@@ -127,21 +129,23 @@ def _preprocessor(directory: Path) -> dict[str, Any]:
     return facts
 
 
-def _load(kind: type[CLIPModel | SiglipModel], directory: Path) -> CLIPModel | SiglipModel:
-    try:
-        model, report = kind.from_pretrained(
-            directory,
-            dtype=torch.float32,
-            attn_implementation="eager",
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    # What a damaged or foreign file gives depends on its format.
-    except (OSError, ValueError, RuntimeError, EOFError, SafetensorError) as cause:
-        message = f"the weights in {directory} cannot be read: {cause}"
-        raise CheckpointError(message) from cause
+def _read_transformers(directory: Path) -> tuple[CLIPModel | SiglipModel, dict[str, Any]]:
+    kind = json.loads((directory / CONFIG).read_bytes()).get("model_type")
+    if kind not in MODELS:
+        message = f"checkpoint {directory} is of type {kind}; known are {', '.join(MODELS)}"
+        if kind == "siglip2":
+            message += " (which SigLIP 2 of fixed resolution is; this one, NaFlex, is of any)"
+        raise CheckpointError(message)
+    preprocessor = _preprocessor(directory)
+    model, report = MODELS[kind].from_pretrained(
+        directory,
+        dtype=torch.float32,
+        attn_implementation="eager",
+        local_files_only=True,
+        output_loading_info=True,
+    )
     # transformers would fill what is missing with random numbers, and only warn.
     if missing := sorted(report["missing_keys"]):
         message = f"the weights in {directory} lack {missing[0]} and {len(missing) - 1} more"
         raise CheckpointError(message)
-    return model.eval()
+    return model.eval(), preprocessor

@@ -8,6 +8,7 @@ from one run to the next.)
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,21 +33,20 @@ from huggingface_hub.errors import (
 
 from ingest.atomic_file import full_disk_named
 from models.errors import CheckpointError, CheckpointUnavailable
+from models.layout import (
+    BESIDE_WEIGHTS,
+    CONFIG,
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    SHARD_PATTERN,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from huggingface_hub import ModelCardData
 
-_BESIDE_WEIGHTS = (
-    "config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-)
-# The first that is there: tensors alone before pickles, which are as large and load more slowly.
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_SHARD = ("model-", ".safetensors")
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -77,20 +77,27 @@ def find_repository(name: str, revision: str = "main") -> Repository:
     with _failures_named(name, revision):
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
     hashes = {file.rfilename: file.lfs.sha256 if file.lfs else None for file in info.siblings or ()}
-    weights = next((file for file in _WEIGHTS if file in hashes), None)
-    if "config.json" not in hashes or weights is None:
-        message = f"{name} holds no config.json with {' or '.join(_WEIGHTS)} beside it"
+    needed = _needed(frozenset(hashes))
+    if not needed:
+        message = f"{name} holds no {CONFIG} with {' or '.join(WEIGHTS)} beside it"
         raise CheckpointError(message)
-    needed = {*_BESIDE_WEIGHTS, weights}
-    if weights.endswith(".index.json"):
-        start, end = _SHARD
-        needed |= {file for file in hashes if file.startswith(start) and file.endswith(end)}
     return Repository(
         name=name,
         revision=str(info.sha),
         licence=_licence(info.card_data),
         files={file: sha256 for file, sha256 in hashes.items() if file in needed},
     )
+
+
+def _needed(files: frozenset[str]) -> frozenset[str]:
+    """Choose the files of one layout; none where neither is whole."""
+    for config, weights in ((CONFIG, WEIGHTS), (OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS)):
+        chosen = next((file for file in weights if file in files), None)
+        if config in files and chosen:
+            sharded = chosen.endswith(".index.json")
+            shards = fnmatch.filter(files, SHARD_PATTERN) if sharded else ()
+            return frozenset({config, chosen, *shards, *(files & set(BESIDE_WEIGHTS))})
+    return frozenset()
 
 
 def licence_on_card(directory: Path) -> str | None:

@@ -37,13 +37,18 @@ def save_tiny_clip(
     eos_token_id: int | None = None,
     context: int = CONTEXT,
     spare_words: int = 0,
+    width: int = 32,
+    heads: int = 2,
 ) -> Path:
     """Save a CLIP; one of 100,000 words that no text has weighs 13 MB."""
     path.mkdir(exist_ok=True)
     tokenizer = train_tokenizer(["a red balloon", "a red kite"] * 3)
     tokenizer.save(str(path / "tokenizer.json"))
     vocabulary = tokenizer.get_vocab_size()
-    text = _LAYERS | {
+    shape = {"hidden_size": width, "num_attention_heads": heads}
+    vision = _VISION | shape
+    text = _LAYERS | shape
+    text |= {
         "vocab_size": vocabulary + spare_words,
         "max_position_embeddings": context,
         "bos_token_id": vocabulary - 2,
@@ -52,7 +57,7 @@ def save_tiny_clip(
     }
     torch.manual_seed(0)
     CLIPModel(
-        CLIPConfig(text_config=text, vision_config=_VISION, projection_dim=16)
+        CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
     ).save_pretrained(path)
     facts = {
         "size": {"shortest_edge": SIZE},
