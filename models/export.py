@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 OPSET = 18
 EXTERNAL_WEIGHTS_ABOVE_BYTES = 50 * 2**20
+PROTOBUF_HOLDS_BYTES = 2**30  # and up to twice that
 _DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
 _INPUTS = {"text": "token_ids", "image": "pixel_values"}
 
@@ -149,7 +149,7 @@ def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
     }
     graphs = {}
     for name, tower in towers.items():
-        graphs[name] = work / f"{name}.float.onnx"
+        graphs[name] = _place(work, "float", name)
         example = next(array for array in inputs[name] if len(array) > 1)
         _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
         require_parity(graphs[name], tower, inputs[name])
@@ -179,10 +179,22 @@ def _export_int8(floats: dict[str, Path], work: Path) -> dict[str, Path]:
     graphs = {}
     for name, graph in floats.items():
         # Folding constants first turns every weight into an initialiser, which quantising needs.
-        folded, graphs[name] = work / f"{name}.folded.onnx", work / f"{name}.int8.onnx"
+        folded, graphs[name] = _place(work, "folded", name), _place(work, "int8", name)
         _save_optimised(graph, folded, level="basic")
-        quantise(folded, graphs[name])
+        quantise(folded, graphs[name], external=_size_bytes(folded) > PROTOBUF_HOLDS_BYTES)
     return graphs
+
+
+def _place(work: Path, stage: str, tower: str) -> Path:
+    """Give each graph a directory: its weights may lie beside it, under names of their own."""
+    directory = work / stage / tower
+    directory.mkdir(parents=True)
+    return directory / f"{tower}.onnx"
+
+
+def _size_bytes(graph: Path) -> int:
+    """Size of a graph with the weights beside it."""
+    return sum(path.stat().st_size for path in graph.parent.iterdir())
 
 
 def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> None:
@@ -199,16 +211,11 @@ def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> No
     options.optimized_model_filepath = str(target)
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # it warns that an optimised file is for machines like this one
+    if _size_bytes(graph) > EXTERNAL_WEIGHTS_ABOVE_BYTES:
+        entry = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{entry}_file_name", f"{target.name}.data")
+        options.add_session_config_entry(f"{entry}_min_size_in_bytes", "1024")
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    if target.stat().st_size > EXTERNAL_WEIGHTS_ABOVE_BYTES:
-        model = onnx.load(str(target))
-        onnx.save(
-            model,
-            str(target),
-            save_as_external_data=True,
-            all_tensors_to_one_file=True,
-            location=f"{target.name}.data",
-        )
 
 
 def _embed(graphs: dict[str, Path], sample: Sample) -> dict[str, Float32Array]:

@@ -15,6 +15,7 @@ from models.export import Origin, export_bundle
 from models.parity import open_session, random_pixel_values, random_token_ids, run
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
+from photo_search.encoder import Encoder
 from photo_search.errors import ModelError
 from photo_search.model_bundle import read_model_bundle
 from tests.models_torch.tiny_checkpoints import CONTEXT, SIZE, save_tiny_clip
@@ -159,6 +160,24 @@ def test_int8_keeps_the_space_and_is_smaller(directory: Path, tmp_path: Path):
     assert int8["precision"] == "int8"
     assert min(int8["agreement"]["cosine_p1"].values()) >= 0.99
     assert int8["files"]["image.onnx"] != fp32["files"]["image.onnx"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_weights_of_a_large_tower_lie_beside_its_graph(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+):
+    export(checkpoint, tmp_path / "small", precision=precision)
+    monkeypatch.setattr("models.export.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+    monkeypatch.setattr("models.export.PROTOBUF_HOLDS_BYTES", 0)
+
+    export(checkpoint, tmp_path / "large", precision=precision)
+
+    small, large = (read_model_bundle(tmp_path / name) for name in ("small", "large"))
+    for tower in ("text", "image"):
+        assert (large.directory / f"{tower}.onnx.data").stat().st_size > 10_000
+    texts = ["a red balloon", "a kite"]
+    expected, actual = (Encoder(bundle).encode_text(texts).embedding for bundle in (small, large))
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_gate_refuses_a_number_that_is_none():

@@ -231,7 +231,7 @@ def test_a_killed_export_leaves_the_bundle_before_and_the_next_clears_up(tmp_pat
     partial = tmp_path / ".bundle.partial"
 
     with shell.start(*arguments, "int8") as process:
-        while not list(partial.glob("*.float.onnx")):
+        while not list(partial.glob("float/*/*.onnx")):
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
