@@ -9,6 +9,9 @@ PORT ?= 8000
 PHOTOS ?= build/demo/photos
 MODEL_DIR ?= models/demo
 DEMO_PHOTO_COUNT ?= 1200
+MODEL ?=
+PRECISION ?= int8
+OUT ?= build/bundle
 INDEX_URL ?=
 ENGINE ?= auto
 OPENSEARCH_PORT ?= 9200
@@ -49,6 +52,12 @@ ifeq ($(PHOTOS),build/demo/photos)
 	@echo 'Three queries to try: "red balloon", "snowy mountains at night", "two tents in the desert"'
 endif
 	@$(DEMO)/photo-search serve $(WORKPLACE) --port $(PORT) --photos "$(PHOTOS_DIR)"
+
+.PHONY: model
+model: .venv-models/ready ## Make a bundle of a real checkpoint (MODEL=org/name or a directory, REVISION=…, PRECISION=int8|fp32, OUT=build/bundle)
+	@$(IMPORT_PATH) exec $(MODELS)/python -m models $(if $(MODEL),"$(MODEL)") --precision $(PRECISION) --out "$(OUT)" \
+	  $(if $(REVISION),--revision "$(REVISION)") $(if $(NAME),--name "$(NAME)") $(if $(LICENCE),--licence "$(LICENCE)") \
+	  $(if $(filter-out 0,$(ACCEPT_LICENCE)),--accept-licence)
 
 .PHONY: opensearch
 opensearch: .venv-demo/ready ## One OpenSearch on localhost (ENGINE=auto|docker|maven, OPENSEARCH_PORT=9200)

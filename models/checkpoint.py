@@ -1,4 +1,4 @@
-"""Reads a transformers CLIP checkpoint directory: weights, tokenizer, and how its input is made.
+"""Reads a CLIP or SigLIP checkpoint directory: weights, tokenizer, and how its input is made.
 
 Owns every fact of the bundle's manifest that comes from the checkpoint. Knows nothing of ONNX.
 """
@@ -7,50 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tokenizers import Tokenizer
-from transformers import CLIPModel
+from safetensors import SafetensorError
+from transformers import CLIPModel, SiglipModel
 
 from models.errors import CheckpointError
+from models.layout import CONFIG, OPEN_CLIP_CONFIG
+from models.open_clip import read_open_clip
+from models.preparation import image_spec, text_spec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-START_TOKEN = "<|startoftext|>"  # noqa: S105 - a word of the vocabulary, not a secret
-END_TOKEN = "<|endoftext|>"  # noqa: S105 - likewise
-_BICUBIC = 3  # Pillow's number, as preprocessor_config.json has it
+    from photo_search.model_bundle import ImageSpec, TextSpec
+
+MODELS = {"clip": CLIPModel, "siglip": SiglipModel}
+"""By the ``model_type`` of config.json. SigLIP 2 of fixed resolution is of type siglip, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """The manifest's ``image`` section."""
-
-    size: int
-    resize: str
-    mean: list[float]
-    std: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class TextFacts:
-    """The manifest's ``text`` section."""
-
-    context_length: int
-    lowercase: bool
-    clean: str
-    start_token_id: int
-    end_token_id: int
-    pad_token_id: int
-    pooling: str
-    causal: bool
+_MISREAD = (OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A CLIP, ready to be exported.
+    """A CLIP or a SigLIP, ready to be exported.
 
     Attributes:
         model: float32, in eval mode, with attention that traces well.
@@ -59,20 +43,27 @@ class Checkpoint:
         text: How text is prepared.
     """
 
-    model: CLIPModel
+    model: CLIPModel | SiglipModel
     tokenizer_json: bytes
-    image: ImageFacts
-    text: TextFacts
+    image: ImageSpec
+    text: TextSpec
 
     @property
     def dimension(self) -> int:
         """Length of the embeddings."""
+        if isinstance(self.model, SiglipModel):
+            return int(self.model.config.text_config.projection_size)
         return int(self.model.config.projection_dim)
 
     @property
     def vocabulary(self) -> int:
         """How many token ids the text tower knows."""
         return int(self.model.config.text_config.vocab_size)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the weights take as float32."""
+        return sum(4 * weight.numel() for weight in self.model.parameters())
 
     def fingerprint(self) -> str:
         """Name the embedding space: equal for equal weights, tokenizer and preparation only.
@@ -100,74 +91,61 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """Read a checkpoint from a local directory, as ``save_pretrained`` or the hub lays it out.
 
     Args:
-        directory: Holds config.json, weights, tokenizer.json and preprocessor_config.json.
+        directory: Holds config.json, weights, tokenizer.json and preprocessor_config.json; or
+            open_clip's own configuration and weights, and tokenizer.json.
 
     Raises:
         CheckpointError: A file is missing or says something that this exporter does not know.
     """
+    is_open_clip = not (directory / CONFIG).exists() and (directory / OPEN_CLIP_CONFIG).exists()
     try:
         tokenizer_json = (directory / "tokenizer.json").read_bytes()
-        preprocessor = json.loads((directory / "preprocessor_config.json").read_bytes())
-        kind = json.loads((directory / "config.json").read_bytes()).get("model_type")
-    except (OSError, ValueError) as cause:
+        model, preprocessor = (read_open_clip if is_open_clip else _read_transformers)(directory)
+    # What a damaged or foreign file gives depends on its format.
+    except (*_MISREAD, SafetensorError, pickle.UnpicklingError) as cause:
         message = f"checkpoint {directory} cannot be read: {cause}"
         raise CheckpointError(message) from cause
-    if kind != "clip":
-        message = f"checkpoint {directory} is of type {kind}; this exporter knows clip"
-        raise CheckpointError(message)
-    model = CLIPModel.from_pretrained(
-        directory, dtype=torch.float32, attn_implementation="eager", local_files_only=True
-    )
+    texts, vision = model.config.text_config, model.config.vision_config
     return Checkpoint(
-        model=model.eval(),
+        model=model,
         tokenizer_json=tokenizer_json,
-        image=_image_facts(preprocessor, size=model.config.vision_config.image_size),
-        text=_text_facts(tokenizer_json, context=model.config.text_config.max_position_embeddings),
+        image=image_spec(preprocessor, size=vision.image_size, crops=isinstance(model, CLIPModel)),
+        text=text_spec(
+            tokenizer_json,
+            kind=model.config.model_type,
+            context_length=texts.max_position_embeddings,
+            vocabulary=texts.vocab_size,
+        ),
     )
 
 
-def _image_facts(preprocessor: dict[str, Any], *, size: int) -> ImageFacts:
-    if preprocessor.get("resample", _BICUBIC) != _BICUBIC:
-        message = f"resample {preprocessor['resample']}: only {_BICUBIC}, bicubic, is known"
+def _preprocessor(directory: Path) -> dict[str, Any]:
+    """Read how pixels are prepared; transformers 5 writes it into the processor's file."""
+    path = directory / "preprocessor_config.json"
+    if path.exists():
+        facts: dict[str, Any] = json.loads(path.read_bytes())
+    else:
+        facts = json.loads((directory / "processor_config.json").read_bytes())["image_processor"]
+    return facts
+
+
+def _read_transformers(directory: Path) -> tuple[CLIPModel | SiglipModel, dict[str, Any]]:
+    kind = json.loads((directory / CONFIG).read_bytes()).get("model_type")
+    if kind not in MODELS:
+        message = f"checkpoint {directory} is of type {kind}; known are {', '.join(MODELS)}"
+        if kind == "siglip2":
+            message += " (which SigLIP 2 of fixed resolution is; this one, NaFlex, is of any)"
         raise CheckpointError(message)
-    sides = {_side(preprocessor[key]) for key in ("size", "crop_size") if key in preprocessor}
-    if sides != {size}:
-        message = f"preprocessor makes pictures of {sorted(sides)}, the vision tower takes {size}"
-        raise CheckpointError(message)
-    crops = preprocessor.get("do_center_crop", True)
-    return ImageFacts(
-        size=size,
-        resize="shortest_edge_crop" if crops else "squash",
-        mean=[float(value) for value in preprocessor["image_mean"]],
-        std=[float(value) for value in preprocessor["image_std"]],
+    preprocessor = _preprocessor(directory)
+    model, report = MODELS[kind].from_pretrained(
+        directory,
+        dtype=torch.float32,
+        attn_implementation="eager",
+        local_files_only=True,
+        output_loading_info=True,
     )
-
-
-def _side(value: int | dict[str, int]) -> int:
-    """Read a size, which older files write as a number and newer ones as a mapping."""
-    if isinstance(value, int):
-        return value
-    sides = set(value.values())
-    if len(sides) != 1:
-        message = f"size {value} is not a square"
+    # transformers would fill what is missing with random numbers, and only warn.
+    if missing := sorted(report["missing_keys"]):
+        message = f"the weights in {directory} lack {missing[0]} and {len(missing) - 1} more"
         raise CheckpointError(message)
-    return sides.pop()
-
-
-def _text_facts(tokenizer_json: bytes, *, context: int) -> TextFacts:
-    tokenizer = Tokenizer.from_str(tokenizer_json.decode("utf-8"))
-    start, end = tokenizer.token_to_id(START_TOKEN), tokenizer.token_to_id(END_TOKEN)
-    if start is None or end is None:
-        message = f"tokenizer.json lacks {START_TOKEN} or {END_TOKEN}"
-        raise CheckpointError(message)
-    return TextFacts(
-        context_length=context,
-        lowercase='"Lowercase"' in tokenizer_json.decode("utf-8"),
-        clean="clip",
-        start_token_id=start,
-        end_token_id=end,
-        # Not the configuration's: OpenAI's says 1, and after the first end token all do the same.
-        pad_token_id=end,
-        pooling="first_eot",
-        causal=True,
-    )
+    return model.eval(), preprocessor

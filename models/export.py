@@ -1,4 +1,4 @@
-"""From a CLIP checkpoint to a model bundle: ``python -m models.export CHECKPOINT BUNDLE``.
+"""From a checkpoint to a model bundle.
 
 Owns the graphs and the order of the checks: nothing is at the target before both towers have been
 held to torch, and, quantised, to their float form.
@@ -6,22 +6,20 @@ held to torch, and, quantised, to their float form.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
-import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 
-from models.checkpoint import Checkpoint, read_checkpoint
+from ingest.atomic_file import full_disk_named
 from models.errors import ModelsError
 from models.parity import (
     open_session,
@@ -30,9 +28,10 @@ from models.parity import (
     require_parity,
     run,
 )
+from models.precision import PRECISIONS
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
-from models.towers import ImageTower, TextTower
-from models.world_sample import world_sample
+from models.towers import ImageTower, text_tower
+from photo_search.errors import DiskFull
 from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
@@ -40,12 +39,13 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from models.checkpoint import Checkpoint
     from models.sample import Float32Array, Int64Array, Sample
 
 FORMAT = 1
 OPSET = 18
-PRECISIONS = ("int8", "fp32")
 EXTERNAL_WEIGHTS_ABOVE_BYTES = 50 * 2**20
+PROTOBUF_HOLDS_BYTES = 2**30  # and up to twice that
 _DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
 _INPUTS = {"text": "token_ids", "image": "pixel_values"}
 
@@ -77,58 +77,81 @@ def export_bundle(
     Raises:
         ParityError: A graph differs from torch; the target is left as it was.
         QuantisationError: int8 strays too far from fp32; the target is left as it was.
+        DiskFull: There is no room; the target is left as it was, or without a manifest.
     """
     if precision not in PRECISIONS:
         message = f"precision {precision!r}; known are {', '.join(PRECISIONS)}"
         raise ValueError(message)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bundle-") as name:
-        work, ready = Path(name), Path(name) / "ready"
-        ready.mkdir()
-        floats = _export_float(checkpoint, work)
-        embeddings = _embed(floats, sample)
-        graphs = floats if precision == "fp32" else _export_int8(floats, work)
-        for tower, graph in graphs.items():
-            _save_optimised(graph, ready / f"{tower}.onnx")
-        finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
-        agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
-        (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
-        manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
-        manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
-        manifest["manifest_sha256"] = manifest_sha256(manifest)
-        text = json.dumps(manifest, indent=1) + "\n"
-        (ready / "model.json").write_text(text, encoding="utf-8")
-        _publish(ready, target)
+    target = target.resolve()
+    # Whatever a killed export left there is cleared away; it is never read.
+    work = target.with_name(f".{target.name}.partial")
+    try:
+        with full_disk_named(work):
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            with _room(work, checkpoint.size_bytes):
+                return _export(checkpoint, target, work, origin, sample, precision)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _room(work: Path, size_bytes: int) -> Iterator[None]:
+    """Tell a full disk from a broken graph: ONNX Runtime and protobuf only see the latter.
+
+    Args:
+        work: Where graphs are written.
+        size_bytes: Of the weights, which no file written is larger than by much.
+    """
+    try:
+        yield
+    except (ModelsError, OSError):
+        raise
+    except Exception as error:
+        free_bytes = shutil.disk_usage(work).free
+        if free_bytes >= size_bytes:
+            raise
+        message = f"no room to write {work} ({free_bytes / 1e6:.0f} MB left); free some space"
+        raise DiskFull(message) from error
+
+
+def _export(
+    checkpoint: Checkpoint, target: Path, work: Path, origin: Origin, sample: Sample, precision: str
+) -> dict[str, Any]:
+    ready = work / "ready"
+    ready.mkdir()
+    floats = _export_float(checkpoint, work)
+    embeddings = _embed(floats, sample)
+    graphs = floats if precision == "fp32" else _export_int8(floats, work)
+    for tower, graph in graphs.items():
+        _save_optimised(graph, ready / f"{tower}.onnx")
+    finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
+    agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
+    (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
+    manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
+    manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
+    text = json.dumps(manifest, indent=1) + "\n"
+    (ready / "model.json").write_text(text, encoding="utf-8")
+    _publish(ready, target)
     return manifest
 
 
 def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
     """Trace each tower alone and hold it to torch."""
     torch.backends.mha.set_fastpath_enabled(value=False)
-    facts = checkpoint.text
-    end = facts.end_token_id
-    towers: dict[str, nn.Module] = {
-        "text": TextTower(checkpoint.model, end_token_id=end).eval(),
-        "image": ImageTower(checkpoint.model).eval(),
-    }
-    size = checkpoint.image.size
-    examples = {
-        "text": torch.tensor([[facts.start_token_id, 0, end], [facts.start_token_id, end, end]]),
-        "image": torch.zeros(2, 3, size, size),
-    }
-    inputs: dict[str, Iterator[Int64Array] | Iterator[Float32Array]] = {
-        "text": random_token_ids(
-            vocabulary=checkpoint.vocabulary,
-            context_length=facts.context_length,
-            start_token_id=facts.start_token_id,
-            end_token_id=end,
-        ),
-        "image": random_pixel_values(size=size),
+    texts = list(random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary))
+    pictures = list(random_pixel_values(size=checkpoint.image.size))
+    towers = {"text": text_tower(checkpoint), "image": ImageTower(checkpoint.model).eval()}
+    inputs: dict[str, Sequence[Int64Array] | Sequence[Float32Array]] = {
+        "text": texts,
+        "image": pictures,
     }
     graphs = {}
     for name, tower in towers.items():
-        graphs[name] = work / f"{name}.float.onnx"
-        _trace(tower, examples[name], graphs[name], tower_name=name)
+        graphs[name] = _place(work, "float", name)
+        example = next(array for array in inputs[name] if len(array) > 1)
+        _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
         require_parity(graphs[name], tower, inputs[name])
     return graphs
 
@@ -156,10 +179,22 @@ def _export_int8(floats: dict[str, Path], work: Path) -> dict[str, Path]:
     graphs = {}
     for name, graph in floats.items():
         # Folding constants first turns every weight into an initialiser, which quantising needs.
-        folded, graphs[name] = work / f"{name}.folded.onnx", work / f"{name}.int8.onnx"
+        folded, graphs[name] = _place(work, "folded", name), _place(work, "int8", name)
         _save_optimised(graph, folded, level="basic")
-        quantise(folded, graphs[name])
+        quantise(folded, graphs[name], external=_size_bytes(folded) > PROTOBUF_HOLDS_BYTES)
     return graphs
+
+
+def _place(work: Path, stage: str, tower: str) -> Path:
+    """Give each graph a directory: its weights may lie beside it, under names of their own."""
+    directory = work / stage / tower
+    directory.mkdir(parents=True)
+    return directory / f"{tower}.onnx"
+
+
+def _size_bytes(graph: Path) -> int:
+    """Size of a graph with the weights beside it."""
+    return sum(path.stat().st_size for path in graph.parent.iterdir())
 
 
 def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> None:
@@ -176,16 +211,11 @@ def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> No
     options.optimized_model_filepath = str(target)
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # it warns that an optimised file is for machines like this one
+    if _size_bytes(graph) > EXTERNAL_WEIGHTS_ABOVE_BYTES:
+        entry = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{entry}_file_name", f"{target.name}.data")
+        options.add_session_config_entry(f"{entry}_min_size_in_bytes", "1024")
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    if target.stat().st_size > EXTERNAL_WEIGHTS_ABOVE_BYTES:
-        model = onnx.load(str(target))
-        onnx.save(
-            model,
-            str(target),
-            save_as_external_data=True,
-            all_tensors_to_one_file=True,
-            location=f"{target.name}.data",
-        )
 
 
 def _embed(graphs: dict[str, Path], sample: Sample) -> dict[str, Float32Array]:
@@ -246,38 +276,14 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 
 def _publish(ready: Path, target: Path) -> None:
-    """Put the files in place, the manifest last; other files there, such as a card, stay."""
+    """Put the files in place, the manifest last; other files there, such as a card, stay.
+
+    A bundle that is replaced loses its manifest first: a kill in between leaves none that is read.
+    """
     target.mkdir(exist_ok=True)
+    (target / "model.json").unlink(missing_ok=True)
     for tower in _INPUTS:
         # A smaller build has no weights beside its graph; those of an older one must not stay.
         (target / f"{tower}.onnx.data").unlink(missing_ok=True)
     for path in sorted(ready.iterdir(), key=lambda path: path.name == "model.json"):
-        shutil.move(path, target / path.name)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Export a local checkpoint; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="directory with config, weights, tokenizer")
-    parser.add_argument("bundle", type=Path, help="directory to write")
-    parser.add_argument("--name", required=True, help="the checkpoint's name, for the manifest")
-    parser.add_argument("--revision", required=True, help="its pinned commit")
-    parser.add_argument("--licence", required=True, help="its licence's SPDX identifier")
-    parser.add_argument("--precision", choices=PRECISIONS, default="int8")
-    options = parser.parse_args(arguments)
-    try:
-        checkpoint = read_checkpoint(options.checkpoint)
-        export_bundle(
-            checkpoint,
-            options.bundle,
-            origin=Origin(options.name, options.revision, options.licence),
-            sample=world_sample(checkpoint),
-            precision=options.precision,
-        )
-    except ModelsError as error:
-        parser.exit(2, f"{error}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        path.replace(target / path.name)

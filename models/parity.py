@@ -13,34 +13,33 @@ import onnxruntime
 import torch
 
 from models.errors import ParityError
+from photo_search.tokenizer import as_model_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from torch import nn
 
     from models.sample import Float32Array, Int64Array
+    from photo_search.model_bundle import TextSpec
 
 TOLERANCE = 1e-4
 _BATCHES = (1, 2, 5)
 
 
-def random_token_ids(
-    *, vocabulary: int, context_length: int, start_token_id: int, end_token_id: int, seed: int = 0
-) -> Iterator[Int64Array]:
-    """Give texts of several batch sizes and lengths, padded in each batch to its longest."""
+def random_token_ids(spec: TextSpec, *, vocabulary: int, seed: int = 0) -> Iterator[Int64Array]:
+    """Give texts of several batch sizes and lengths, laid out as the core does it."""
     rng = np.random.default_rng(seed)
-    others = np.setdiff1d(np.arange(vocabulary), [start_token_id, end_token_id])
+    special = [spec.end_token_id, spec.pad_token_id]
+    if spec.start_token_id is not None:
+        special.append(spec.start_token_id)
+    others = np.setdiff1d(np.arange(vocabulary), special)
+    most = spec.most_tokens
     for batch in _BATCHES:
-        for length in sorted({2, 3, context_length // 2, context_length}):
-            token_ids = rng.choice(others, size=(batch, length))
-            token_ids[:, 0] = start_token_id
-            ends = rng.integers(1, length, size=batch)
-            ends[0] = length - 1
-            for row, end in zip(token_ids, ends, strict=True):
-                row[end:] = end_token_id
-            yield token_ids.astype(np.int64)
+        for longest in sorted({1, 2, most // 2, most}):
+            lengths = [longest, *rng.integers(1, longest + 1, size=batch - 1)]
+            yield as_model_input([rng.choice(others, size=n).tolist() for n in lengths], spec)
 
 
 def random_pixel_values(*, size: int, seed: int = 0) -> Iterator[Float32Array]:
@@ -53,7 +52,7 @@ def random_pixel_values(*, size: int, seed: int = 0) -> Iterator[Float32Array]:
 
 
 def largest_difference(
-    graph: Path, tower: nn.Module, inputs: Iterator[Int64Array] | Iterator[Float32Array]
+    graph: Path, tower: nn.Module, inputs: Iterable[Int64Array] | Iterable[Float32Array]
 ) -> float:
     """Run graph and module on the same inputs.
 
@@ -76,7 +75,7 @@ def largest_difference(
 
 
 def require_parity(
-    graph: Path, tower: nn.Module, inputs: Iterator[Int64Array] | Iterator[Float32Array]
+    graph: Path, tower: nn.Module, inputs: Iterable[Int64Array] | Iterable[Float32Array]
 ) -> float:
     """Raise unless graph and module agree.
 

@@ -26,12 +26,15 @@ TOP = 10
 _SMALLEST_TABLE = 2**15
 
 
-def quantise(graph: Path, target: Path, *, projection: str = "_projection") -> None:
+def quantise(
+    graph: Path, target: Path, *, external: bool = False, projection: str = "_projection"
+) -> None:
     """Write the int8 form of a graph.
 
     Args:
         graph: A float graph as ``models.export`` writes it.
         target: Where the int8 graph goes.
+        external: Whether its weights go into a file beside it; protobuf ends at 2 GiB.
         projection: Part of the names of the nodes that stay float.
     """
     model = onnx.load(str(graph))
@@ -52,7 +55,7 @@ def quantise(graph: Path, target: Path, *, projection: str = "_projection") -> N
         reduce_range=True,
         weight_type=QuantType.QInt8,
         nodes_to_exclude=kept,
-        use_external_data_format=graph.stat().st_size > 2**30,
+        use_external_data_format=external,
         extra_options={"MatMulConstBOnly": True},
     )
 

@@ -1,4 +1,4 @@
-"""The two towers of a transformers CLIP as modules of one tensor in and one tensor out.
+"""The two towers of a transformers CLIP or SigLIP as modules of one tensor in and one tensor out.
 
 Owns what goes into a graph: the tower, its pooling and the L2 normalisation. Both are traced, so
 nothing here may depend on values, only on shapes.
@@ -11,11 +11,24 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from photo_search.model_bundle import Pooling
+
 if TYPE_CHECKING:
-    from transformers import CLIPModel
+    from transformers import CLIPModel, SiglipModel
+
+    from models.checkpoint import Checkpoint
 
 
-class TextTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+def text_tower(checkpoint: Checkpoint) -> nn.Module:
+    """Give the text side, in eval mode."""
+    if checkpoint.text.pooling is Pooling.FIRST_EOT:
+        tower = ClipTextTower(checkpoint.model, end_token_id=checkpoint.text.end_token_id)
+    else:
+        tower = SiglipTextTower(checkpoint.model)
+    return tower.eval()
+
+
+class ClipTextTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
     """``token_ids`` int64 (B, L) to ``embedding`` float32 (B, D) of unit norm.
 
     The state at the first end token is what counts; whatever follows it cannot change it, since a
@@ -50,14 +63,35 @@ class TextTower(nn.Module):  # type: ignore[misc]  # torch is absent where types
         return _unit(self._projection(pooled))
 
 
+class SiglipTextTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    """``token_ids`` int64 (B, L) to ``embedding`` float32 (B, D) of unit norm.
+
+    The state at the last place counts, and every token sees all others: L must be the context
+    length, filled up with the padding that the model was trained with.
+    """
+
+    def __init__(self, model: SiglipModel) -> None:
+        """Take the text side of a model in eval mode, with eager attention."""
+        super().__init__()
+        self._text = model.text_model
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        """Embed token ids."""
+        states = self._text.embeddings(input_ids=token_ids)  # (B, L, W)
+        for layer in self._text.encoder.layers:
+            states = layer(states, attention_mask=None)
+        states = self._text.final_layer_norm(states)
+        return _unit(self._text.head(states[:, -1]))
+
+
 class ImageTower(nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
     """``pixel_values`` float32 (B, 3, S, S) to ``embedding`` float32 (B, D) of unit norm."""
 
-    def __init__(self, model: CLIPModel) -> None:
-        """Take the image side of a model, in eval mode."""
+    def __init__(self, model: CLIPModel | SiglipModel) -> None:
+        """Take the image side of a model, in eval mode; SigLIP's pooling head projects, too."""
         super().__init__()
         self._vision = model.vision_model
-        self._projection = model.visual_projection
+        self._projection = getattr(model, "visual_projection", nn.Identity())
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Embed preprocessed pictures."""

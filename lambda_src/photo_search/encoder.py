@@ -84,7 +84,7 @@ class Encoder:
             if self._tokenizer is None:
                 from photo_search.tokenizer import Tokenizer
 
-                self._tokenizer = Tokenizer(self.bundle)
+                self._tokenizer = Tokenizer(self.bundle.tokenizer_path, self.bundle.text)
             if self._text is None:
                 self._text = self._load(self.bundle.text_path)
         tokens = self._tokenizer.tokenize(texts)

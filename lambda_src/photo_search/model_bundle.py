@@ -1,6 +1,6 @@
 """ModelBundle: the directory of files that turns text and pictures into embeddings of one space.
 
-``python -m models.export`` writes bundles; this module reads and checks them. Knows nothing of how
+``make model`` writes bundles; this module reads and checks them. Knows nothing of how
 a bundle is run.
 """
 
@@ -38,6 +38,8 @@ class ResizeRule(StrEnum):
     """Short side to size, then the centre is cut out (CLIP)."""
     SQUASH = "squash"
     """Both sides to size, whatever the shape (SigLIP)."""
+    SQUASH_BILINEAR = "squash_bilinear"
+    """The same by a bilinear filter instead of a bicubic one (SigLIP 2)."""
 
 
 class TextCleaning(StrEnum):
@@ -45,6 +47,8 @@ class TextCleaning(StrEnum):
 
     CLIP = "clip"
     """ftfy, HTML entities, white space, case: as CLIP's reference code."""
+    SIGLIP = "siglip"
+    """Punctuation goes, white space becomes single spaces: as SigLIP's reference code."""
     NONE = "none"
 
 
@@ -73,8 +77,8 @@ class TextSpec:
     Attributes:
         context_length: Most token ids that the text tower takes.
         lowercase: Whether case is dropped.
-        cleaning: What is mended before tokenizing.
-        start_token_id: Opens every sequence.
+        clean: What is mended before tokenizing.
+        start_token_id: Opens every sequence; None where nothing does.
         end_token_id: Ends every sequence, also a cut one.
         pad_token_id: Fills shorter rows of a batch.
         pooling: Which token is pooled.
@@ -84,12 +88,17 @@ class TextSpec:
 
     context_length: int
     lowercase: bool
-    cleaning: TextCleaning
-    start_token_id: int
+    clean: TextCleaning
+    start_token_id: int | None
     end_token_id: int
     pad_token_id: int
     pooling: Pooling
     causal: bool
+
+    @property
+    def most_tokens(self) -> int:
+        """How many token ids of a text there is room for, beside those that open and end it."""
+        return self.context_length - (1 if self.start_token_id is None else 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +197,10 @@ def manifest_sha256(manifest: dict[str, Any]) -> str:
 
 
 def _check_manifest(manifest: dict[str, Any], path: Path) -> None:
+    if manifest["format"] != FORMAT:
+        found = manifest["format"]
+        msg = f"{path} is of format {found!r}; this version of photo-search reads {FORMAT}"
+        raise ModelError(msg)
     if manifest["manifest_sha256"] != manifest_sha256(manifest):
         msg = f"{path} does not have the sha256 that it names; the bundle was altered"
         raise ModelError(msg)
@@ -222,10 +235,6 @@ def _sha256(path: Path) -> str:
 
 
 def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBundle:
-    if manifest["format"] != FORMAT:
-        msg = f"format is {manifest['format']!r}"
-        raise ValueError(msg)
-    image, text = manifest["image"], manifest["text"]
     return ModelBundle(
         directory=directory,
         checkpoint=str(manifest["checkpoint"]),
@@ -235,25 +244,36 @@ def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBun
         precision=str(manifest["precision"]),
         fingerprint=str(manifest["fingerprint"]),
         build=build,
-        image=ImageSpec(
-            size=int(image["size"]),
-            resize=ResizeRule(image["resize"]),
-            mean=_three(image["mean"]),
-            std=_three(image["std"]),
-        ),
-        text=TextSpec(
-            context_length=int(text["context_length"]),
-            lowercase=bool(text["lowercase"]),
-            cleaning=TextCleaning(text["clean"]),
-            start_token_id=int(text["start_token_id"]),
-            end_token_id=int(text["end_token_id"]),
-            pad_token_id=int(text["pad_token_id"]),
-            pooling=Pooling(text["pooling"]),
-            causal=bool(text["causal"]),
-        ),
+        image=_image_spec(manifest["image"]),
+        text=_text_spec(manifest["text"]),
         text_mean=np.asarray(manifest["mean_embedding"]["text"], dtype=np.float32),
         image_mean=np.asarray(manifest["mean_embedding"]["image"], dtype=np.float32),
         post_transform=_post_transform(directory, manifest),
+    )
+
+
+def _image_spec(section: dict[str, Any]) -> ImageSpec:
+    """Read the manifest's ``image``, which is the spec's fields by name."""
+    return ImageSpec(
+        size=int(section["size"]),
+        resize=ResizeRule(section["resize"]),
+        mean=_three(section["mean"]),
+        std=_three(section["std"]),
+    )
+
+
+def _text_spec(section: dict[str, Any]) -> TextSpec:
+    """Read the manifest's ``text``, which is the spec's fields by name."""
+    start = section["start_token_id"]
+    return TextSpec(
+        context_length=int(section["context_length"]),
+        lowercase=bool(section["lowercase"]),
+        clean=TextCleaning(section["clean"]),
+        start_token_id=None if start is None else int(start),
+        end_token_id=int(section["end_token_id"]),
+        pad_token_id=int(section["pad_token_id"]),
+        pooling=Pooling(section["pooling"]),
+        causal=bool(section["causal"]),
     )
 
 

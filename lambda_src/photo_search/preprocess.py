@@ -14,6 +14,10 @@ from photo_search.model_bundle import ImageSpec, ResizeRule
 # Past this many times the target, the long side is never resized as a whole: a 1x30000 picture
 # would grow to 224 x 6,720,000 pixels, of which the crop keeps 224.
 _MAX_LONG_SIDES = 16
+_SQUASH_FILTERS = {
+    ResizeRule.SQUASH: Image.Resampling.BICUBIC,
+    ResizeRule.SQUASH_BILINEAR: Image.Resampling.BILINEAR,
+}
 
 
 def preprocess(image: Image.Image, spec: ImageSpec) -> Float32Array:
@@ -26,10 +30,10 @@ def preprocess(image: Image.Image, spec: ImageSpec) -> Float32Array:
     Returns:
         ``(3, S, S)``: R, G, B; each ``(value / 255 - mean) / std``.
     """
-    if spec.resize is ResizeRule.SQUASH:
-        square = image.resize((spec.size, spec.size), Image.Resampling.BICUBIC)
-    else:
+    if spec.resize is ResizeRule.SHORTEST_EDGE_CROP:
         square = _resize_and_crop(image, spec.size)
+    else:
+        square = image.resize((spec.size, spec.size), _SQUASH_FILTERS[spec.resize])
     pixels = np.asarray(square, dtype=np.float32) / np.float32(255)  # (S, S, 3)
     mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)  # (3,)
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))  # (3, S, S)

@@ -1,4 +1,4 @@
-"""Text to token ids, as CLIP's reference code makes them. Knows no model runtime.
+"""Text to token ids, as CLIP's and SigLIP's reference code make them. Knows no model runtime.
 
 The bundle's ``tokenizer.json`` supplies the vocabulary and how words are split. Cleaning, the start
 and end tokens, cutting and padding are done here, so that two files of the same vocabulary give the
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import html
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,11 @@ import tokenizers
 
 from photo_search.arrays import Int64Array
 from photo_search.errors import InvalidQuery, ModelError
-from photo_search.model_bundle import ModelBundle, TextCleaning
+from photo_search.model_bundle import TextCleaning, TextSpec
 
 # What ftfy 6.3.1 removes from ASCII text: terminal codes, and controls other than white space.
 _ASCII_CONTROLS = re.compile("\x1b\\[[0-9;]*[a-zA-Z]|[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 # CLIPTokenizer's splitting pattern keeps these words whole; open_clip's splits them like this.
 _TYPED_SPECIAL_TOKEN = re.compile(r"<\|(startoftext|endoftext)\|>", re.IGNORECASE)
 
@@ -44,14 +46,18 @@ class Tokens:
 class Tokenizer:
     """Makes the text tower's input. Safe in threads."""
 
-    def __init__(self, bundle: ModelBundle) -> None:
-        """Read the bundle's ``tokenizer.json``.
+    def __init__(self, path: Path, spec: TextSpec) -> None:
+        """Read a ``tokenizer.json``.
+
+        Args:
+            path: The file.
+            spec: How its tokens become the text tower's input.
 
         Raises:
             ModelError: The file is missing or no tokenizer.
         """
-        self._spec = bundle.text
-        self._tokenizer = _read(bundle.tokenizer_path)
+        self._spec = spec
+        self._tokenizer = _read(path)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Clean texts and turn them into token ids.
@@ -59,29 +65,19 @@ class Tokenizer:
         Args:
             texts: B texts; one that is longer than the model reads is cut.
 
-        Returns:
-            ``(B, L)`` ids; each row is the start token, the text, the end token, then padding. L is
-            the context length; for a causal tower it is only what the longest row needs, as what
-            follows the end token cannot change the embedding (77 against 16 ids: max |diff| 0.0).
-
         Raises:
             InvalidQuery: A text is empty after cleaning.
         """
-        spec = self._spec
         rows = [self._encode(text) for text in texts]
-        kept = [row[: spec.context_length - 2] for row in rows]
-        longest = max(map(len, kept), default=0) + 2
-        length = longest if spec.causal else spec.context_length
-        token_ids = np.full((len(rows), length), spec.pad_token_id, dtype=np.int64)  # (B, L)
-        for ids, row in zip(token_ids, kept, strict=True):
-            ids[: len(row) + 2] = [spec.start_token_id, *row, spec.end_token_id]
-        truncated = tuple(len(row) > len(cut) for row, cut in zip(rows, kept, strict=True))
-        return Tokens(token_ids, truncated)
+        truncated = tuple(len(row) > self._spec.most_tokens for row in rows)
+        return Tokens(as_model_input(rows, self._spec), truncated)
 
     def _encode(self, text: str) -> list[int]:
         """Ids of one text, neither cut nor wrapped in the start and end tokens."""
-        if self._spec.cleaning is TextCleaning.CLIP:
+        if self._spec.clean is TextCleaning.CLIP:
             text = _cleaned(text)
+        elif self._spec.clean is TextCleaning.SIGLIP:
+            text = " ".join(text.translate(_NO_PUNCTUATION).split())
         if self._spec.lowercase:
             text = text.lower()
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids if text.strip() else []
@@ -89,6 +85,24 @@ class Tokenizer:
             msg = "text is empty after cleaning"
             raise InvalidQuery(msg)
         return ids
+
+
+def as_model_input(rows: Sequence[Sequence[int]], spec: TextSpec) -> Int64Array:
+    """Cut, wrap and pad the bare ids of texts.
+
+    Returns:
+        ``(B, L)`` ids; each row is the start token where there is one, the text, the end token,
+        then padding. L is the context length; for a causal tower it is only what the longest row
+        needs, as what follows the end token cannot change the embedding (77 against 16 ids: max
+        |diff| 0.0).
+    """
+    start = [] if spec.start_token_id is None else [spec.start_token_id]
+    whole = [[*start, *row[: spec.most_tokens], spec.end_token_id] for row in rows]
+    length = max(map(len, whole), default=0) if spec.causal else spec.context_length
+    token_ids = np.full((len(rows), length), spec.pad_token_id, dtype=np.int64)  # (B, L)
+    for ids, row in zip(token_ids, whole, strict=True):
+        ids[: len(row)] = row
+    return token_ids
 
 
 def _cleaned(text: str) -> str:

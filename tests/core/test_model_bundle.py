@@ -81,7 +81,6 @@ def test_a_directory_without_manifest_is_an_error_that_names_it(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
         {"post_transform": {"pca": 64}},
         {"post_transform": {"file": "post_transform.npz"}},
         {"post_transform": "pca"},
@@ -102,6 +101,23 @@ def test_a_manifest_this_version_does_not_understand_is_refused(directory, chang
 
     with pytest.raises(ModelError, match=r"model\.json"):
         read_model_bundle(directory)
+
+
+def test_a_bundle_of_a_newer_format_says_which_one_is_read(directory):
+    change_manifest(directory, format=2)
+
+    with pytest.raises(ModelError, match=r"model\.json is of format 2; .* reads 1$"):
+        read_model_bundle(directory)
+
+
+def test_a_text_tower_may_open_with_no_token(directory):
+    text = json.loads((directory / "model.json").read_text())["text"]
+    change_manifest(directory, text=text | {"start_token_id": None})
+
+    spec = read_model_bundle(directory).text
+
+    assert spec.start_token_id is None
+    assert spec.most_tokens == spec.context_length - 1
 
 
 def test_a_file_outside_the_bundle_is_refused(directory):

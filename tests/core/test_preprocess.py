@@ -76,6 +76,19 @@ def test_squash_equals_torchvision(width: int, height: int, size: int):
     assert np.abs(actual - expected).max() <= TOLERANCE_LEVELS
 
 
+def test_a_bilinear_squash_stays_between_the_greys_that_a_bicubic_one_overshoots():
+    step = Image.new("RGB", (40, 30), (100, 100, 100))
+    step.paste((200, 200, 200), (20, 0, 40, 30))
+
+    bilinear = levels(step, spec(64, ResizeRule.SQUASH_BILINEAR))
+    bicubic = levels(step, spec(64, ResizeRule.SQUASH))
+
+    assert bilinear.shape == (64, 64, 3)
+    assert (bilinear.min(), bilinear.max()) == (100, 200)
+    assert bicubic.min() < 100
+    assert bicubic.max() > 200
+
+
 def test_normalised_values_equal_torchvision():
     clip = ImageSpec(size=32, resize=ResizeRule.SHORTEST_EDGE_CROP, mean=CLIP_MEAN, std=CLIP_STD)
     with np.load(GOLDEN_PATH) as arrays:

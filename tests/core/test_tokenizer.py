@@ -25,7 +25,7 @@ START, END, PAD = 49406, 49407, 0
 CLIP_SPEC = TextSpec(
     context_length=77,
     lowercase=True,
-    cleaning=TextCleaning.CLIP,
+    clean=TextCleaning.CLIP,
     start_token_id=START,
     end_token_id=END,
     pad_token_id=PAD,
@@ -45,7 +45,11 @@ def clip_bundle(tiny_bundle: ModelBundle, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def tokenizer(clip_bundle: ModelBundle) -> Tokenizer:
-    return Tokenizer(clip_bundle)
+    return tokenizer_of(clip_bundle)
+
+
+def tokenizer_of(bundle: ModelBundle) -> Tokenizer:
+    return Tokenizer(bundle.tokenizer_path, bundle.text)
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -110,7 +114,7 @@ def test_a_causal_batch_is_as_long_as_its_longest_row(tokenizer):
 def test_padding_uses_the_pad_token_of_the_bundle(clip_bundle):
     padding_with_end = replace(clip_bundle, text=replace(CLIP_SPEC, pad_token_id=END))
 
-    token_ids = Tokenizer(padding_with_end).tokenize(["cat", "a red cat"]).token_ids
+    token_ids = tokenizer_of(padding_with_end).tokenize(["cat", "a red cat"]).token_ids
 
     assert token_ids[0].tolist() == [START, 2368, END, END, END]
 
@@ -118,9 +122,32 @@ def test_padding_uses_the_pad_token_of_the_bundle(clip_bundle):
 def test_a_tower_that_is_not_causal_gets_the_whole_context(clip_bundle):
     both_ways = replace(clip_bundle, text=replace(CLIP_SPEC, causal=False, context_length=10))
 
-    token_ids = Tokenizer(both_ways).tokenize(["cat"]).token_ids
+    token_ids = tokenizer_of(both_ways).tokenize(["cat"]).token_ids
 
     assert token_ids.tolist() == [[START, 2368, END] + [PAD] * 7]
+
+
+def test_siglip_drops_punctuation_opens_with_no_token_and_fills_the_context(clip_bundle):
+    siglip = replace(
+        CLIP_SPEC,
+        context_length=6,
+        clean=TextCleaning.SIGLIP,
+        start_token_id=None,
+        pooling=Pooling.LAST_TOKEN,
+        causal=False,
+    )
+    tokenizer = tokenizer_of(replace(clip_bundle, text=siglip))
+
+    tokens = tokenizer.tokenize([" A  red,\tcat! ", "a red cat a red", "a red cat a red cat"])
+
+    assert tokens.token_ids.tolist() == [
+        [320, 736, 2368, END, PAD, PAD],
+        [320, 736, 2368, 320, 736, END],
+        [320, 736, 2368, 320, 736, END],
+    ]
+    assert tokens.truncated == (False, False, True)
+    with pytest.raises(InvalidQuery, match="empty after cleaning"):
+        tokenizer.tokenize(["?!"])
 
 
 def test_no_texts_give_no_rows(tokenizer):
@@ -170,15 +197,15 @@ def test_a_megabyte_of_text_is_cut(tokenizer):
 
 
 def test_without_cleaning_and_lower_case_the_text_is_left_as_it_is(tiny_bundle):
-    raw = replace(tiny_bundle.text, cleaning=TextCleaning.NONE, lowercase=False)
+    raw = replace(tiny_bundle.text, clean=TextCleaning.NONE, lowercase=False)
 
-    tokens = Tokenizer(replace(tiny_bundle, text=raw)).tokenize(["red RED &amp;"])
+    tokens = tokenizer_of(replace(tiny_bundle, text=raw)).tokenize(["red RED &amp;"])
 
     assert tokens.token_ids[0].tolist() == [1, 4, 3, 3, 3, 3, 2]
 
 
 def test_lower_case_is_as_the_bundle_says(tiny_bundle):
-    assert Tokenizer(tiny_bundle).tokenize(["RED Green"]).token_ids.tolist() == [[1, 4, 5, 2]]
+    assert tokenizer_of(tiny_bundle).tokenize(["RED Green"]).token_ids.tolist() == [[1, 4, 5, 2]]
 
 
 def test_settings_in_the_tokenizer_file_change_nothing(clip_bundle, tmp_path):
@@ -187,14 +214,14 @@ def test_settings_in_the_tokenizer_file_change_nothing(clip_bundle, tmp_path):
     configured.enable_padding(length=77, pad_id=7)
     configured.save(str(tmp_path / "tokenizer.json"))
 
-    token_ids = Tokenizer(replace(clip_bundle, directory=tmp_path)).tokenize(["a red cat a"])
+    token_ids = tokenizer_of(replace(clip_bundle, directory=tmp_path)).tokenize(["a red cat a"])
 
     assert token_ids.token_ids.tolist() == [[START, 320, 736, 2368, 320, END]]
 
 
 def test_a_missing_tokenizer_file_is_named(tiny_bundle, tmp_path):
     with pytest.raises(ModelError, match=str(tmp_path / "tokenizer.json")):
-        Tokenizer(replace(tiny_bundle, directory=tmp_path))
+        tokenizer_of(replace(tiny_bundle, directory=tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b'{"version": "1.0", "model": 3}'])
@@ -202,7 +229,7 @@ def test_a_file_that_is_no_tokenizer_is_named(tiny_bundle, tmp_path, content):
     (tmp_path / "tokenizer.json").write_bytes(content)
 
     with pytest.raises(ModelError, match=str(tmp_path / "tokenizer.json")):
-        Tokenizer(replace(tiny_bundle, directory=tmp_path))
+        tokenizer_of(replace(tiny_bundle, directory=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +245,8 @@ def test_ftfy_is_imported_only_for_text_beyond_ascii(tiny_bundle_dir, text, impo
         "import sys; from pathlib import Path\n"
         "from photo_search.model_bundle import read_model_bundle\n"
         "from photo_search.tokenizer import Tokenizer\n"
-        f"Tokenizer(read_model_bundle(Path({str(tiny_bundle_dir)!r}))).tokenize([{text!r}])\n"
+        f"bundle = read_model_bundle(Path({str(tiny_bundle_dir)!r}))\n"
+        f"Tokenizer(bundle.tokenizer_path, bundle.text).tokenize([{text!r}])\n"
         "print('ftfy' in sys.modules)"
     )
 

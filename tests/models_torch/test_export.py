@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPModel
 
 from models.checkpoint import Checkpoint, read_checkpoint
-from models.demo_clip.tokenizer import train_tokenizer
 from models.errors import CheckpointError, ParityError, QuantisationError
 from models.export import Origin, export_bundle
 from models.parity import open_session, random_pixel_values, random_token_ids, run
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
+from photo_search.encoder import Encoder
+from photo_search.errors import ModelError
 from photo_search.model_bundle import read_model_bundle
+from tests.models_torch.tiny_checkpoints import CONTEXT, SIZE, save_tiny_clip
 
-SIZE = 32
-CONTEXT = 12
 ORIGIN = Origin("test/tiny", "0", "MIT")
 
 
@@ -34,53 +34,10 @@ def checkpoint(directory: Path) -> Checkpoint:
     return read_checkpoint(directory)
 
 
-def save_tiny_clip(path: Path, *, eos_token_id: int | None = None) -> Path:
-    tokenizer = train_tokenizer(["a red balloon", "a red kite"] * 3)
-    tokenizer.save(str(path / "tokenizer.json"))
-    vocabulary = tokenizer.get_vocab_size()
-    tower = {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "projection_dim": 16,
-    }
-    text = tower | {
-        "vocab_size": vocabulary,
-        "max_position_embeddings": CONTEXT,
-        "bos_token_id": vocabulary - 2,
-        "eos_token_id": vocabulary - 1 if eos_token_id is None else eos_token_id,
-        "pad_token_id": 1,
-    }
-    vision = tower | {"image_size": SIZE, "patch_size": 16}
-    torch.manual_seed(0)
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
-    model.save_pretrained(path)
-    facts = {
-        "size": {"shortest_edge": SIZE},
-        "crop_size": SIZE,
-        "do_center_crop": True,
-        "resample": 3,
-        "image_mean": [0.5, 0.4, 0.3],
-        "image_std": [0.2, 0.2, 0.2],
-    }
-    (path / "preprocessor_config.json").write_text(json.dumps(facts), encoding="utf-8")
-    return path
-
-
 def inputs(checkpoint: Checkpoint, *, seed: int) -> Sample:
-    text = checkpoint.text
+    texts = random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary, seed=seed)
     return Sample(
-        token_ids=list(
-            random_token_ids(
-                vocabulary=checkpoint.vocabulary,
-                context_length=text.context_length,
-                start_token_id=text.start_token_id,
-                end_token_id=text.end_token_id,
-                seed=seed,
-            )
-        ),
-        pixel_values=list(random_pixel_values(size=SIZE, seed=seed)),
+        token_ids=list(texts), pixel_values=list(random_pixel_values(size=SIZE, seed=seed))
     )
 
 
@@ -153,6 +110,28 @@ def test_failing_parity_writes_nothing(directory: Path, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("moved", range(4))
+def test_an_export_that_ends_while_it_replaces_a_bundle_leaves_none_that_is_read(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+):
+    export(checkpoint, tmp_path / "bundle")
+    left = [moved]
+    replace = Path.replace
+
+    def dies(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    with pytest.raises(ModelError, match=r"model\.json cannot be read"):
+        read_model_bundle(tmp_path / "bundle")
+
+
 def test_int8_that_strays_too_far_is_refused_and_writes_nothing(directory: Path, tmp_path: Path):
     checkpoint = read_checkpoint(directory)
     spoil_for_int8(checkpoint.model)
@@ -181,6 +160,24 @@ def test_int8_keeps_the_space_and_is_smaller(directory: Path, tmp_path: Path):
     assert int8["precision"] == "int8"
     assert min(int8["agreement"]["cosine_p1"].values()) >= 0.99
     assert int8["files"]["image.onnx"] != fp32["files"]["image.onnx"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_weights_of_a_large_tower_lie_beside_its_graph(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+):
+    export(checkpoint, tmp_path / "small", precision=precision)
+    monkeypatch.setattr("models.export.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+    monkeypatch.setattr("models.export.PROTOBUF_HOLDS_BYTES", 0)
+
+    export(checkpoint, tmp_path / "large", precision=precision)
+
+    small, large = (read_model_bundle(tmp_path / name) for name in ("small", "large"))
+    for tower in ("text", "image"):
+        assert (large.directory / f"{tower}.onnx.data").stat().st_size > 10_000
+    texts = ["a red balloon", "a kite"]
+    expected, actual = (Encoder(bundle).encode_text(texts).embedding for bundle in (small, large))
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_gate_refuses_a_number_that_is_none():
