@@ -56,8 +56,8 @@ class Crash:
     Attributes:
         server: Which.
         part: Of the path of the request that it dies at, such as ``_bulk``.
-        number: Which of these requests; one of the collection's, chosen by the seed, where left
-            out.
+        number: Which of these requests; where left out, the first, and of bulks one of the
+            collection's, chosen by the seed.
     """
 
     server: Server
@@ -150,6 +150,7 @@ def run(
             report, loads = _repeated(connection, lambda: load(shards, connection, alias, options))
         seconds = time.perf_counter() - start_s
         found = inspect(direct, alias, collection, report, dead_letters=dead_letters)
+        found.compare("kills", killer.kills, int(crash is not None))
     return LoadFigure(
         seed=seed,
         photos=found.photos,
@@ -181,7 +182,8 @@ class _Killer:
             self._server = crash.server
             # Some time after the request has come, so that the server dies over it.
             self._delay_s = chance.uniform(0, _MAX_KILL_DELAY_S)
-            number = crash.number or chance.randint(1, bulks + 1)
+            # Of other requests than bulks there may be one alone.
+            number = crash.number or (chance.randint(1, bulks + 1) if crash.part == "_bulk" else 1)
             self.events.append(Event(crash.part, number, self._begin))
 
     def __enter__(self) -> None:
