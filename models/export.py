@@ -20,7 +20,9 @@ import onnxruntime
 import torch
 
 from ingest.atomic_file import full_disk_named
+from models import graph_writer
 from models.errors import ModelsError
+from models.fused_towers import can_write, write_tower
 from models.parity import (
     open_session,
     random_pixel_values,
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
     from models.sample import Float32Array, Int64Array, Sample
 
 FORMAT = 1
-OPSET = 18
-EXTERNAL_WEIGHTS_ABOVE_BYTES = 50 * 2**20
 PROTOBUF_HOLDS_BYTES = 2**30  # and up to twice that
 _DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
 _INPUTS = {"text": "token_ids", "image": "pixel_values"}
@@ -122,10 +122,13 @@ def _export(
     ready.mkdir()
     floats = _export_float(checkpoint, work)
     embeddings = _embed(floats, sample)
-    graphs = floats if precision == "fp32" else _export_int8(floats, work)
-    for tower, graph in graphs.items():
-        _save_optimised(graph, ready / f"{tower}.onnx")
-    finished = {tower: ready / f"{tower}.onnx" for tower in graphs}
+    finished = {tower: ready / f"{tower}.onnx" for tower in floats}
+    if can_write(checkpoint.model):
+        _write(checkpoint, finished, int8=precision == "int8")
+    else:
+        graphs = floats if precision == "fp32" else _export_int8(floats, work)
+        for tower, graph in graphs.items():
+            _save_optimised(graph, finished[tower])
     agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
     (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
     manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
@@ -138,7 +141,7 @@ def _export(
 
 
 def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
-    """Trace each tower alone and hold it to torch."""
+    """Write or trace each tower alone and hold it to torch."""
     torch.backends.mha.set_fastpath_enabled(value=False)
     texts = list(random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary))
     pictures = list(random_pixel_values(size=checkpoint.image.size))
@@ -147,13 +150,21 @@ def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
         "text": texts,
         "image": pictures,
     }
-    graphs = {}
+    graphs = {name: _place(work, "float", name) for name in towers}
+    if can_write(checkpoint.model):
+        _write(checkpoint, graphs, int8=False)
     for name, tower in towers.items():
-        graphs[name] = _place(work, "float", name)
-        example = next(array for array in inputs[name] if len(array) > 1)
-        _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
+        if not graphs[name].exists():
+            example = next(array for array in inputs[name] if len(array) > 1)
+            _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
         require_parity(graphs[name], tower, inputs[name])
     return graphs
+
+
+def _write(checkpoint: Checkpoint, graphs: dict[str, Path], *, int8: bool) -> None:
+    end = checkpoint.text.end_token_id
+    for tower, graph in graphs.items():
+        write_tower(tower, checkpoint.model, graph, end_token_id=end, int8=int8)
 
 
 def _trace(tower: nn.Module, example: torch.Tensor, graph: Path, *, tower_name: str) -> None:
@@ -165,7 +176,7 @@ def _trace(tower: nn.Module, example: torch.Tensor, graph: Path, *, tower_name: 
             (example,),
             str(graph),
             dynamo=False,
-            opset_version=OPSET,
+            opset_version=graph_writer.OPSET,
             input_names=[_INPUTS[tower_name]],
             output_names=["embedding"],
             dynamic_axes={
@@ -211,7 +222,7 @@ def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> No
     options.optimized_model_filepath = str(target)
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # it warns that an optimised file is for machines like this one
-    if _size_bytes(graph) > EXTERNAL_WEIGHTS_ABOVE_BYTES:
+    if _size_bytes(graph) > graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES:
         entry = "session.optimized_model_external_initializers"
         options.add_session_config_entry(f"{entry}_file_name", f"{target.name}.data")
         options.add_session_config_entry(f"{entry}_min_size_in_bytes", "1024")
@@ -259,7 +270,7 @@ def _manifest(
         **asdict(origin),
         "dimension": checkpoint.dimension,
         "precision": precision,
-        "opset": OPSET,
+        "opset": graph_writer.OPSET,
         "image": asdict(checkpoint.image),
         "text": asdict(checkpoint.text),
         "mean_embedding": means,

@@ -167,7 +167,7 @@ def test_weights_of_a_large_tower_lie_beside_its_graph(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ):
     export(checkpoint, tmp_path / "small", precision=precision)
-    monkeypatch.setattr("models.export.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+    monkeypatch.setattr("models.graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
     monkeypatch.setattr("models.export.PROTOBUF_HOLDS_BYTES", 0)
 
     export(checkpoint, tmp_path / "large", precision=precision)
