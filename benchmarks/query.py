@@ -13,6 +13,7 @@ import numpy as np
 
 import handler
 from benchmarks.machine import Figure, report
+from photo_search.encoder import Encoder
 from photo_search.index import EmbeddedPhoto, create_index
 from photo_search.model_bundle import ModelBundle, read_model_bundle
 from photo_search.photo import Photo
@@ -34,7 +35,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             url = f"sqlite:///{directory}/photos.db"
             fill(url, bundle, count)
-            search = open_photo_search(replace(settings, index_url=url))
+            encoder = Encoder(bundle, threads=settings.encoder_threads, cached_texts=0)
+            search = open_photo_search(replace(settings, index_url=url), encoder=encoder)
             rows.append({"photos": count, "dimension": bundle.dimension} | _measure(search))
             search.index.close()
     report("query", rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from photo_search.tokenizer import Tokenizer
 
+# Half a megabyte at 512 dimensions. Who pages, filters or goes back asks with the same words.
+CACHED_TEXTS = 256
+
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -38,13 +42,21 @@ class TextEmbeddings:
 class Encoder:
     """Turns texts and prepared pictures into embeddings of the bundle's space. Safe in threads."""
 
-    def __init__(self, bundle: ModelBundle, *, threads: int = 0, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        *,
+        threads: int = 0,
+        device: str = "cpu",
+        cached_texts: int = CACHED_TEXTS,
+    ) -> None:
         """Prepare an encoder; no file is loaded yet.
 
         Args:
             bundle: The checked bundle.
             threads: Threads of one call; 0 means one per CPU this process may use.
             device: ``cpu`` or ``cuda``.
+            cached_texts: How many texts' embeddings are kept, of those that were asked alone.
         """
         self.bundle = bundle
         self._threads = threads or usable_cpus()
@@ -53,6 +65,7 @@ class Encoder:
         self._tokenizer: Tokenizer | None = None
         self._text: ort.InferenceSession | None = None
         self._image: ort.InferenceSession | None = None
+        self._encode_one = lru_cache(cached_texts)(self._encode_texts)
 
     @property
     def loaded_towers(self) -> tuple[str, ...]:
@@ -69,10 +82,10 @@ class Encoder:
             self.encode_image(np.zeros((1, 3, size, size), dtype=np.float32))
 
     def encode_text(self, texts: Sequence[str]) -> TextEmbeddings:
-        """Embed texts with the text tower.
+        """Embed texts with the text tower; a text alone, as a query is, comes from the cache.
 
         Returns:
-            ``(B, D)``, each row of L2 norm 1 within 1e-5; row order is input order.
+            ``(B, D)``, read-only, each row of L2 norm 1 within 1e-5; row order is input order.
 
         Raises:
             InvalidQuery: A text is empty after cleaning.
@@ -80,6 +93,9 @@ class Encoder:
         """
         if not texts:
             return TextEmbeddings(np.empty((0, self.bundle.dimension), np.float32), ())
+        return self._encode_one(texts[0]) if len(texts) == 1 else self._encode_texts(*texts)
+
+    def _encode_texts(self, *texts: str) -> TextEmbeddings:
         with self._lock:
             if self._tokenizer is None:
                 from photo_search.tokenizer import Tokenizer
@@ -92,6 +108,7 @@ class Encoder:
         embedding = self._checked(embedding, len(texts))
         if self.bundle.post_transform is not None:
             embedding = self.bundle.post_transform.apply_to_texts(embedding)
+        embedding.setflags(write=False)  # the cache gives the same array to many
         return TextEmbeddings(embedding, tokens.truncated)
 
     def encode_image(self, pixel_values: Float32Array) -> Float32Array:

@@ -50,6 +50,40 @@ def test_a_batch_gives_what_its_rows_give_alone(encoder):
     np.testing.assert_allclose(together, apart, atol=1e-6)
 
 
+@pytest.fixture
+def runs(monkeypatch):
+    """Names of the inputs of each run of a tower."""
+    names = []
+    run = encoder_module._run
+
+    def recorded(session, name, values):
+        names.append(name)
+        return run(session, name, values)
+
+    monkeypatch.setattr(encoder_module, "_run", recorded)
+    return names
+
+
+def test_a_query_that_comes_again_is_not_computed_again(encoder, runs):
+    first, again = encoder.encode_text(["red"]), encoder.encode_text(["red"])
+    other = encoder.encode_text(["blue"])
+
+    assert len(runs) == 2
+    np.testing.assert_array_equal(first.embedding, again.embedding)
+    assert not np.array_equal(first.embedding, other.embedding)
+    with pytest.raises(ValueError, match="read-only"):
+        again.embedding[0, 0] = 1  # it would spoil the answer of the next who asks
+
+
+def test_the_cache_forgets_the_text_that_was_asked_longest_ago(tiny_bundle, runs):
+    encoder = Encoder(tiny_bundle, threads=1, cached_texts=2)
+
+    for text in ("red", "blue", "red", "green", "red", "blue"):
+        encoder.encode_text([text])
+
+    assert len(runs) == 4
+
+
 def test_a_batch_of_the_demo_model_gives_nearly_what_its_rows_give_alone(demo_bundle):
     encoder = Encoder(demo_bundle, threads=1)
     texts = ["red balloon", "a house in the snow at night", "two blue kites over the sea"]
