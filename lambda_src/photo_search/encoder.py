@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from photo_search.arrays import Float32Array, Int64Array
+from photo_search.checksums import check_files
 from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ModelBundle
@@ -128,6 +129,7 @@ class Encoder:
             return np.empty((0, self.bundle.dimension), np.float32)
         with self._lock:
             if self._image is None:
+                check_files(self.bundle.directory, self.bundle.unchecked)
                 self._image = self._load(self.bundle.image_path)
         embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
         embedding = self._checked(embedding, len(pixel_values))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from photo_search.arrays import Float32Array
+from photo_search.checksums import check_files
 from photo_search.errors import ModelError
 from photo_search.post_transform import (
     PostTransform,
@@ -27,7 +29,7 @@ from photo_search.post_transform import (
 MANIFEST_NAME = "model.json"
 FORMAT = 1
 _REQUIRED_FILES = ("tokenizer.json", "text.onnx", "image.onnx")
-_HASH_CHUNK_BYTES = 1 << 20
+_IMAGE_FILES = "image.onnx"  # and its weights, whose name begins with that
 _MIN_CONTEXT_LENGTH = 3  # start, one token, end
 
 
@@ -119,6 +121,8 @@ class ModelBundle:
         text_mean: ``(D,)`` mean of the unit embeddings of a sample of texts.
         image_mean: ``(D,)`` the same of pictures. A post-transform has moved both along.
         post_transform: What happens to embeddings after the towers; None for nothing.
+        unchecked: Files, with the sha256 that each must have, that are yet to be checked by
+            ``check_files``, before they are loaded.
     """
 
     directory: Path
@@ -134,6 +138,7 @@ class ModelBundle:
     text_mean: Float32Array
     image_mean: Float32Array
     post_transform: PostTransform | None
+    unchecked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tower_dimension(self) -> int:
@@ -156,8 +161,13 @@ class ModelBundle:
         return self.directory / "image.onnx"
 
 
-def read_model_bundle(directory: Path) -> ModelBundle:
+def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBundle:
     """Read a bundle and check the sha256 of every file in it, and of the manifest itself.
+
+    Args:
+        directory: Holds the bundle.
+        image_later: Leave the image tower's files, the larger part, to whoever loads them: a
+            process that answers queries by words never does.
 
     Raises:
         ModelError: The manifest or a file is missing, malformed or altered; the message names it.
@@ -171,8 +181,13 @@ def read_model_bundle(directory: Path) -> ModelBundle:
     try:
         manifest = json.loads(manifest_bytes)
         _check_manifest(manifest, manifest_path)
-        _check_files(directory, manifest["files"])
-        bundle = _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16])
+        files = _checksums(directory, manifest["files"])
+        later = {name for name in files if image_later and name.startswith(_IMAGE_FILES)}
+        check_files(directory, {name: files[name] for name in files if name not in later})
+        bundle = replace(
+            _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16]),
+            unchecked={name: files[name] for name in later},
+        )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         msg = f"{manifest_path} is no manifest of format {FORMAT}: {error!r}"
         raise ModelError(msg) from error
@@ -206,32 +221,16 @@ def _check_manifest(manifest: dict[str, Any], path: Path) -> None:
         raise ModelError(msg)
 
 
-def _check_files(directory: Path, files: dict[str, dict[str, Any]]) -> None:
+def _checksums(directory: Path, files: dict[str, dict[str, Any]]) -> dict[str, str]:
     for name in _REQUIRED_FILES:
         if name not in files:
             msg = f"{directory / MANIFEST_NAME} lists no {name}"
             raise ModelError(msg)
-    for name, facts in files.items():
-        path = directory / name
+    for name in files:
         if Path(name).name != name:
             msg = f"{directory / MANIFEST_NAME} lists {name!r}, which is not a plain file name"
             raise ModelError(msg)
-        try:
-            digest = _sha256(path)
-        except OSError as error:
-            msg = f"{path} cannot be read ({error.strerror}); the bundle is incomplete"
-            raise ModelError(msg) from error
-        if digest != facts["sha256"]:
-            msg = f"{path} has sha256 {digest}, not {facts['sha256']}; the bundle was altered"
-            raise ModelError(msg)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return {name: str(facts["sha256"]) for name, facts in files.items()}
 
 
 def _parse(directory: Path, manifest: dict[str, Any], *, build: str) -> ModelBundle:

@@ -244,13 +244,13 @@ def _time_left_s(encode_s: float) -> float:
 
 
 def open_encoder(settings: Settings) -> Encoder:
-    """The encoder that the settings name.
+    """The encoder that the settings name; the image tower's files are checked when it is loaded.
 
     Raises:
         ModelError: The bundle is missing or altered.
     """
     return Encoder(
-        read_model_bundle(settings.model_dir),
+        read_model_bundle(settings.model_dir, image_later=True),
         threads=settings.encoder_threads,
         device=settings.encoder_device,
     )

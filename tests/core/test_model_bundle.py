@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ingest.transformed_bundle import write_transformed_bundle
+from photo_search.encoder import Encoder
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ResizeRule, read_model_bundle
 from photo_search.post_transform import (
@@ -50,6 +51,17 @@ def test_one_changed_byte_is_an_error_that_names_the_file(directory, name):
 
     with pytest.raises(ModelError, match=f"{name}.*altered"):
         read_model_bundle(directory)
+
+
+def test_an_altered_image_tower_is_found_when_it_is_loaded_where_it_was_left_for_later(directory):
+    with (directory / "image.onnx").open("ab") as file:
+        file.write(b"x")
+    encoder = Encoder(read_model_bundle(directory, image_later=True), threads=1)
+    size = encoder.bundle.image.size
+
+    assert len(encoder.encode_text(["red"]).embedding) == 1
+    with pytest.raises(ModelError, match=r"image\.onnx.*altered"):
+        encoder.encode_image(np.zeros((1, 3, size, size), np.float32))
 
 
 def test_any_changed_bit_of_the_manifest_is_an_error_that_names_it(directory):

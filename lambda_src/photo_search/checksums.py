@@ -1,0 +1,37 @@
+"""Holds files to the sha256 that a model bundle's manifest names. Knows no manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from photo_search.errors import ModelError
+
+_CHUNK_BYTES = 1 << 20
+
+
+def check_files(directory: Path, checksums: Mapping[str, str]) -> None:
+    """Compare files with the sha256 that each must have.
+
+    Raises:
+        ModelError: One is missing or altered; the message names it.
+    """
+    for name, expected in checksums.items():
+        path = directory / name
+        try:
+            digest = _sha256(path)
+        except OSError as error:
+            msg = f"{path} cannot be read ({error.strerror}); the bundle is incomplete"
+            raise ModelError(msg) from error
+        if digest != expected:
+            msg = f"{path} has sha256 {digest}, not {expected}; the bundle was altered"
+            raise ModelError(msg)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
