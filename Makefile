@@ -184,6 +184,10 @@ test-models: .venv-models/ready ## The exporter, in the environment that has tor
 bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench (half an hour)
 	$(IMPORT_PATH) $(DEV)/python -m benchmarks --engine-photos $(ENGINE_PHOTOS)
 
+.PHONY: bench-models
+bench-models: .venv-models/ready ## A query through CLIP beside transformers and torch; JSON under build/bench, docs/models.png (5 minutes)
+	$(IMPORT_PATH) $(MODELS)/python -m benchmarks.models $(if $(OPEN_CLIP),--open-clip "$(OPEN_CLIP)")
+
 .PHONY: prove
 prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs
 	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m proof

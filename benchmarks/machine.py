@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -62,6 +63,7 @@ def machine() -> dict[str, Figure]:
         "cpu": cpu,
         "flags": " ".join(flag for flag in _TELLING_FLAGS if flag in flags),
         "cpus": usable_cpus(),
+        "load": os.getloadavg()[0],
         "python": platform.python_version(),
     }
 
