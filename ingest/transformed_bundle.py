@@ -10,10 +10,10 @@ from typing import Any
 
 from ingest.atomic_file import make_directory, remove_partial_files, replacing
 from photo_search.arrays import Float32Array
+from photo_search.checksums import manifest_sha256
 from photo_search.model_bundle import (
     MANIFEST_NAME,
     ModelBundle,
-    manifest_sha256,
 )
 from photo_search.post_transform import (
     PostTransform,

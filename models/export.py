@@ -33,8 +33,8 @@ from models.parity import (
 from models.precision import PRECISIONS
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
 from models.towers import ImageTower, text_tower
+from photo_search.checksums import manifest_sha256
 from photo_search.errors import DiskFull
-from photo_search.model_bundle import manifest_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from photo_search.model_bundle import manifest_sha256
+from photo_search.checksums import manifest_sha256
 
 DIMENSION = 8
 SIZE = 16

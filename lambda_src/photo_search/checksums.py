@@ -1,14 +1,27 @@
-"""Holds files to the sha256 that a model bundle's manifest names. Knows no manifest."""
+"""The sha256 of a model bundle's files and of its manifest."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from photo_search.errors import ModelError
 
 _CHUNK_BYTES = 1 << 20
+
+
+def manifest_sha256(manifest: dict[str, Any]) -> str:
+    """What ``manifest_sha256`` must say: the sha256 of all other members.
+
+    They are hashed as JSON with sorted keys and no white space, so that the manifest may be
+    indented in any way.
+    """
+    members = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def check_files(directory: Path, checksums: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from photo_search.arrays import Float32Array
-from photo_search.checksums import check_files
+from photo_search.checksums import check_files, manifest_sha256
 from photo_search.errors import ModelError
 from photo_search.post_transform import (
     PostTransform,
@@ -121,8 +121,7 @@ class ModelBundle:
         text_mean: ``(D,)`` mean of the unit embeddings of a sample of texts.
         image_mean: ``(D,)`` the same of pictures. A post-transform has moved both along.
         post_transform: What happens to embeddings after the towers; None for nothing.
-        unchecked: Files, with the sha256 that each must have, that are yet to be checked by
-            ``check_files``, before they are loaded.
+        unchecked: sha256 of files, by name, that whoever loads them is to check first.
     """
 
     directory: Path
@@ -166,8 +165,7 @@ def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBun
 
     Args:
         directory: Holds the bundle.
-        image_later: Leave the image tower's files, the larger part, to whoever loads them: a
-            process that answers queries by words never does.
+        image_later: Leave the image tower's files, the larger part, to whoever loads them.
 
     Raises:
         ModelError: The manifest or a file is missing, malformed or altered; the message names it.
@@ -184,10 +182,8 @@ def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBun
         files = _checksums(directory, manifest["files"])
         later = {name for name in files if image_later and name.startswith(_IMAGE_FILES)}
         check_files(directory, {name: files[name] for name in files if name not in later})
-        bundle = replace(
-            _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16]),
-            unchecked={name: files[name] for name in later},
-        )
+        bundle = _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16])
+        bundle = replace(bundle, unchecked={name: files[name] for name in later})
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         msg = f"{manifest_path} is no manifest of format {FORMAT}: {error!r}"
         raise ModelError(msg) from error
@@ -198,17 +194,6 @@ def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBun
         msg = f"{manifest_path}: {problem}"
         raise ModelError(msg)
     return bundle
-
-
-def manifest_sha256(manifest: dict[str, Any]) -> str:
-    """What ``manifest_sha256`` must say: the sha256 of all other members.
-
-    They are hashed as JSON with sorted keys and no white space, so that the manifest may be
-    indented in any way.
-    """
-    members = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
-    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _check_manifest(manifest: dict[str, Any], path: Path) -> None:
