@@ -54,7 +54,7 @@ def draw(
     image = Image.new("RGB", (_WIDTH, height), "white")
     pen = ImageDraw.Draw(image)
     facts = machine()
-    heading = f"CLIP ViT-B/32, {threads} threads of {facts['cpu']} ({facts['flags']})"
+    heading = f"CLIP ViT-B/32, threads: {threads}, {facts['cpu']} ({facts['flags']})"
     pen.text((_MARGIN, _MARGIN), heading, fill=_INK, font=ImageFont.load_default(20))
     top = _MARGIN + 40
     for title, bars in panels:
