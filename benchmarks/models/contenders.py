@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -154,15 +155,18 @@ class OurLambda:
 
     def text(self, text: str) -> object:
         """Search by words."""
-        answer = self._answer({"input_type": "text", "query": text}, self._context)
+        return self._search({"text": text})
+
+    def images(self, pictures: Sequence[bytes]) -> object:
+        """Search by each picture."""
+        return [self._search({"image": base64.b64encode(one).decode()}) for one in pictures]
+
+    def _search(self, query: dict[str, str]) -> object:
+        answer = self._answer(query, self._context)
         if not answer["hits"]:
             msg = f"no hits: {answer}"
             raise ValueError(msg)
         return answer
-
-    def images(self, pictures: Sequence[bytes]) -> object:
-        """Not asked."""
-        raise NotImplementedError
 
 
 CONTENDERS: dict[str, Callable[[Path, int], Contender]] = {
