@@ -10,8 +10,6 @@ from typing import Any
 
 from photo_search.errors import ModelError
 
-_CHUNK_BYTES = 1 << 20
-
 
 def manifest_sha256(manifest: dict[str, Any]) -> str:
     """What ``manifest_sha256`` must say: the sha256 of all other members.
@@ -33,18 +31,11 @@ def check_files(directory: Path, checksums: Mapping[str, str]) -> None:
     for name, expected in checksums.items():
         path = directory / name
         try:
-            digest = _sha256(path)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             msg = f"{path} cannot be read ({error.strerror}); the bundle is incomplete"
             raise ModelError(msg) from error
         if digest != expected:
             msg = f"{path} has sha256 {digest}, not {expected}; the bundle was altered"
             raise ModelError(msg)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
