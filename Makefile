@@ -54,7 +54,7 @@ endif
 	@$(DEMO)/photo-search serve $(WORKPLACE) --port $(PORT) --photos "$(PHOTOS_DIR)"
 
 .PHONY: model
-model: .venv-models/ready ## Make a bundle of a real checkpoint (MODEL=org/name or a directory, REVISION=…, PRECISION=int8|fp32, OUT=build/bundle)
+model: .venv-models/ready ## Make a bundle of a real checkpoint (MODEL=org/name or a directory, REVISION=…, PRECISION=int8|fp16|fp32, OUT=build/bundle)
 	@$(IMPORT_PATH) exec $(MODELS)/python -m models $(if $(MODEL),"$(MODEL)") --precision $(PRECISION) --out "$(OUT)" \
 	  $(if $(REVISION),--revision "$(REVISION)") $(if $(NAME),--name "$(NAME)") $(if $(LICENCE),--licence "$(LICENCE)") \
 	  $(if $(filter-out 0,$(ACCEPT_LICENCE)),--accept-licence)

@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
-import torch
 
 from ingest.atomic_file import full_disk_named
 from models import graph_writer
 from models.errors import ModelsError
 from models.fused_towers import can_write, write_tower
+from models.halve import halve
 from models.parity import (
     open_session,
     random_pixel_values,
@@ -31,22 +29,19 @@ from models.parity import (
     run,
 )
 from models.precision import PRECISIONS
-from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
+from models.quantise import require_agreement, top_overlap, tower_agreement
 from models.towers import ImageTower, text_tower
+from models.traced_towers import save_folded, save_int8, save_optimised, trace
 from photo_search.checksums import manifest_sha256
 from photo_search.errors import DiskFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torch import nn
-
     from models.checkpoint import Checkpoint
     from models.sample import Float32Array, Int64Array, Sample
 
 FORMAT = 1
-PROTOBUF_HOLDS_BYTES = 2**30  # and up to twice that
-_DYNAMIC_AXES = {"text": {0: "batch", 1: "length"}, "image": {0: "batch"}}
 _INPUTS = {"text": "token_ids", "image": "pixel_values"}
 
 
@@ -76,7 +71,7 @@ def export_bundle(
 
     Raises:
         ParityError: A graph differs from torch; the target is left as it was.
-        QuantisationError: int8 strays too far from fp32; the target is left as it was.
+        QuantisationError: The precision strays too far from fp32; the target is left as it was.
         DiskFull: There is no room; the target is left as it was, or without a manifest.
     """
     if precision not in PRECISIONS:
@@ -123,13 +118,12 @@ def _export(
     floats = _export_float(checkpoint, work)
     embeddings = _embed(floats, sample)
     finished = {tower: ready / f"{tower}.onnx" for tower in floats}
-    if can_write(checkpoint.model):
-        _write(checkpoint, finished, int8=precision == "int8")
-    else:
-        graphs = floats if precision == "fp32" else _export_int8(floats, work)
-        for tower, graph in graphs.items():
-            _save_optimised(graph, finished[tower])
+    _finish(checkpoint, floats, finished, work=work, precision=precision)
     agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
+    if precision == "fp16":
+        # On a CPU, which rounds less than a GPU: this shows that the graphs are right.
+        on_gpu = {tower: _on_gpu(graph) for tower, graph in finished.items()}
+        _agreement(embeddings, _embed(on_gpu, sample), precision=precision)
     (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
     manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
     manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
@@ -142,7 +136,6 @@ def _export(
 
 def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
     """Write or trace each tower alone and hold it to torch."""
-    torch.backends.mha.set_fastpath_enabled(value=False)
     texts = list(random_token_ids(checkpoint.text, vocabulary=checkpoint.vocabulary))
     pictures = list(random_pixel_values(size=checkpoint.image.size))
     towers = {"text": text_tower(checkpoint), "image": ImageTower(checkpoint.model).eval()}
@@ -150,83 +143,56 @@ def _export_float(checkpoint: Checkpoint, work: Path) -> dict[str, Path]:
         "text": texts,
         "image": pictures,
     }
-    graphs = {name: _place(work, "float", name) for name in towers}
+    # Each has a directory: its weights may lie beside it, under names of their own.
+    graphs = {name: _directory(work / "float" / name) / f"{name}.onnx" for name in towers}
     if can_write(checkpoint.model):
         _write(checkpoint, graphs, int8=False)
     for name, tower in towers.items():
         if not graphs[name].exists():
             example = next(array for array in inputs[name] if len(array) > 1)
-            _trace(tower, torch.from_numpy(example), graphs[name], tower_name=name)
+            trace(tower, example, graphs[name], input_name=_INPUTS[name])
         require_parity(graphs[name], tower, inputs[name])
     return graphs
+
+
+def _finish(
+    checkpoint: Checkpoint,
+    floats: dict[str, Path],
+    finished: dict[str, Path],
+    *,
+    work: Path,
+    precision: str,
+) -> None:
+    """Write the graphs that the bundle is to have."""
+    written = can_write(checkpoint.model)
+    if written and precision != "fp16":
+        _write(checkpoint, finished, int8=precision == "int8")
+        return
+    for tower, graph in floats.items():
+        directory, target = _directory(work / precision / tower), finished[tower]
+        if precision == "int8":
+            save_int8(graph, target, work=directory)
+        elif precision == "fp16":
+            if not written:
+                save_folded(graph, graph := directory / graph.name)
+            halve(graph, target, _on_gpu(target))
+        else:
+            save_optimised(graph, target)
+
+
+def _on_gpu(graph: Path) -> Path:
+    return graph.with_suffix(".fp16.onnx")
+
+
+def _directory(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path
 
 
 def _write(checkpoint: Checkpoint, graphs: dict[str, Path], *, int8: bool) -> None:
     end = checkpoint.text.end_token_id
     for tower, graph in graphs.items():
         write_tower(tower, checkpoint.model, graph, end_token_id=end, int8=int8)
-
-
-def _trace(tower: nn.Module, example: torch.Tensor, graph: Path, *, tower_name: str) -> None:
-    with warnings.catch_warnings(), torch.inference_mode():
-        # Tracing warns of size checks that become constant, and of its own age.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            tower,
-            (example,),
-            str(graph),
-            dynamo=False,
-            opset_version=graph_writer.OPSET,
-            input_names=[_INPUTS[tower_name]],
-            output_names=["embedding"],
-            dynamic_axes={
-                _INPUTS[tower_name]: _DYNAMIC_AXES[tower_name],
-                "embedding": {0: "batch"},
-            },
-        )
-
-
-def _export_int8(floats: dict[str, Path], work: Path) -> dict[str, Path]:
-    graphs = {}
-    for name, graph in floats.items():
-        # Folding constants first turns every weight into an initialiser, which quantising needs.
-        folded, graphs[name] = _place(work, "folded", name), _place(work, "int8", name)
-        _save_optimised(graph, folded, level="basic")
-        quantise(folded, graphs[name], external=_size_bytes(folded) > PROTOBUF_HOLDS_BYTES)
-    return graphs
-
-
-def _place(work: Path, stage: str, tower: str) -> Path:
-    """Give each graph a directory: its weights may lie beside it, under names of their own."""
-    directory = work / stage / tower
-    directory.mkdir(parents=True)
-    return directory / f"{tower}.onnx"
-
-
-def _size_bytes(graph: Path) -> int:
-    """Size of a graph with the weights beside it."""
-    return sum(path.stat().st_size for path in graph.parent.iterdir())
-
-
-def _save_optimised(graph: Path, target: Path, *, level: str = "extended") -> None:
-    """Let the runtime do once what it would do at each start.
-
-    Only up to the extended level: the last one lays weights out for the CPU at hand.
-    """
-    levels = onnxruntime.GraphOptimizationLevel
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = {
-        "basic": levels.ORT_ENABLE_BASIC,
-        "extended": levels.ORT_ENABLE_EXTENDED,
-    }[level]
-    options.optimized_model_filepath = str(target)
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # it warns that an optimised file is for machines like this one
-    if _size_bytes(graph) > graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES:
-        entry = "session.optimized_model_external_initializers"
-        options.add_session_config_entry(f"{entry}_file_name", f"{target.name}.data")
-        options.add_session_config_entry(f"{entry}_min_size_in_bytes", "1024")
-    onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
 def _embed(graphs: dict[str, Path], sample: Sample) -> dict[str, Float32Array]:
@@ -246,9 +212,8 @@ def _agreement(
 ) -> dict[str, Any]:
     """Measure the finished graphs against the float ones, and refuse what strays too far."""
     towers = {name: tower_agreement(reference[name], finished[name]) for name in reference}
-    if precision == "int8":
-        for name, agreement in towers.items():
-            require_agreement(name, agreement)
+    for name, agreement in towers.items():
+        require_agreement(name, agreement, precision=precision)
     before, after = ((e["text"], e["image"]) for e in (reference, finished))
     return {
         "cosine_p1": {name: round(a.cosine_p1, 6) for name, a in towers.items()},
@@ -294,7 +259,10 @@ def _publish(ready: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     (target / "model.json").unlink(missing_ok=True)
     for tower in _INPUTS:
-        # A smaller build has no weights beside its graph; those of an older one must not stay.
-        (target / f"{tower}.onnx.data").unlink(missing_ok=True)
+        # What another precision or a larger build left must not stay.
+        for name in (f"{tower}.onnx.data", f"{tower}.fp16.onnx"):
+            (target / name).unlink(missing_ok=True)
+    mode = (ready / "model.json").stat().st_mode
     for path in sorted(ready.iterdir(), key=lambda path: path.name == "model.json"):
+        path.chmod(mode)  # onnx keeps weights that it writes to their owner
         path.replace(target / path.name)

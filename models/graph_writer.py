@@ -54,6 +54,26 @@ def quantised_columns(weight: Float32Array) -> tuple[NDArray[np.int8], Float32Ar
     return np.rint(weight / scale).astype(np.int8), scale
 
 
+def save_model(model: onnx.ModelProto, target: Path) -> None:
+    """Write a graph; large weights go into a file beside it, to be mapped into memory.
+
+    Args:
+        model: Whole, no weight elsewhere.
+        target: The graph's file; the weights' gets the suffix ``.data``.
+    """
+    size_bytes = sum(len(weight.raw_data) for weight in model.graph.initializer)
+    if size_bytes <= EXTERNAL_WEIGHTS_ABOVE_BYTES:
+        onnx.save(model, str(target))
+        return
+    onnx.save(
+        model,
+        str(target),
+        save_as_external_data=True,
+        location=f"{target.name}.data",
+        size_threshold=_SMALLEST_EXTERNAL_BYTES,
+    )
+
+
 @dataclass(slots=True)
 class GraphWriter:
     """A graph in the making; what adds a node gives the name of its output.
@@ -140,10 +160,10 @@ class GraphWriter:
         return self.node("LayerNormalization", states, *weights, epsilon=epsilon)
 
     def save(self, target: Path, source: Tensor, result: Tensor, *, last: str) -> None:
-        """Write the graph; large weights go into a file beside it, to be mapped into memory.
+        """Write the graph as ``save_model`` does.
 
         Args:
-            target: The graph's file; the weights' gets the suffix ``.data``.
+            target: The graph's file.
             source: The input, under the name by which nodes take it.
             result: The output, as it is to be called.
             last: Which node's output it is.
@@ -157,17 +177,7 @@ class GraphWriter:
         graph = helper.make_graph(self._nodes, "tower", [source_info], [result_info], self._weights)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-        size_bytes = sum(len(weight.raw_data) for weight in self._weights)
-        if size_bytes <= EXTERNAL_WEIGHTS_ABOVE_BYTES:
-            onnx.save(model, str(target))
-            return
-        onnx.save(
-            model,
-            str(target),
-            save_as_external_data=True,
-            location=f"{target.name}.data",
-            size_threshold=_SMALLEST_EXTERNAL_BYTES,
-        )
+        save_model(model, target)
 
     def _name(self, word: str) -> str:
         self._names += 1

@@ -1,3 +1,3 @@
 """How a bundle's weights may be stored; the first is what one gets unasked."""
 
-PRECISIONS = ("int8", "fp32")
+PRECISIONS = ("int8", "fp16", "fp32")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from models.sample import Float32Array
 
-COSINE_P1_GATE = 0.99
+COSINE_P1_GATES = {"int8": 0.99, "fp16": 0.9999, "fp32": 0.99999}
+"""Least first percentile of cosines to the float graph, for each precision."""
 TOP = 10
 # Below this, int8 rows of the table save less than a decimal of a megabyte.
 _SMALLEST_TABLE = 2**15
@@ -89,15 +90,16 @@ def top_overlap(
     return float(np.mean(shares))
 
 
-def require_agreement(tower: str, agreement: TowerAgreement) -> None:
-    """Raise unless an int8 tower may stand for the float one.
+def require_agreement(tower: str, agreement: TowerAgreement, *, precision: str) -> None:
+    """Raise unless a tower of this precision may stand for the float one.
 
     Raises:
-        QuantisationError: Its first percentile of cosines is below COSINE_P1_GATE.
+        QuantisationError: Its first percentile of cosines is below COSINE_P1_GATES.
     """
-    if not agreement.cosine_p1 >= COSINE_P1_GATE:
+    gate = COSINE_P1_GATES[precision]
+    if not agreement.cosine_p1 >= gate:
         message = (
-            f"int8 {tower} tower: cosine p1 to fp32 is {agreement.cosine_p1:.4f}; "
-            f"limit {COSINE_P1_GATE}; export it as fp32"
+            f"{precision} {tower} tower: cosine p1 to fp32 is {agreement.cosine_p1:.4f}; "
+            f"limit {gate}; export it as {'fp16 or fp32' if precision == 'int8' else 'fp32'}"
         )
         raise QuantisationError(message)

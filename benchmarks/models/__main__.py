@@ -34,7 +34,7 @@ from photo_search.model_bundle import read_model_bundle
 
 HOME = Path("build/bench/models")
 PLOT = Path("docs/models.png")
-PRECISIONS = ("fp32", "int8")
+PRECISIONS = ("fp32", "fp16", "int8")
 THREADS = (1, 2)
 TEXTS = (  # eight tokens each, start and end token among them
     "a red balloon over the sea",

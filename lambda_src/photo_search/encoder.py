@@ -103,7 +103,7 @@ class Encoder:
 
                 self._tokenizer = Tokenizer(self.bundle.tokenizer_path, self.bundle.text)
             if self._text is None:
-                self._text = self._load(self.bundle.text_path)
+                self._text = self._load("text")
         tokens = self._tokenizer.tokenize(texts)
         embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, tower D)
         embedding = self._checked(embedding, len(texts))
@@ -130,14 +130,15 @@ class Encoder:
         with self._lock:
             if self._image is None:
                 check_files(self.bundle.directory, self.bundle.unchecked)
-                self._image = self._load(self.bundle.image_path)
+                self._image = self._load("image")
         embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
         embedding = self._checked(embedding, len(pixel_values))
         if self.bundle.post_transform is not None:
             embedding = self.bundle.post_transform.apply_to_images(embedding)
         return embedding
 
-    def _load(self, path: Path) -> ort.InferenceSession:
+    def _load(self, tower: str) -> ort.InferenceSession:
+        path = self.bundle.graph_path(tower, on_gpu=self._device == "cuda")
         return _load(path, threads=self._threads, device=self._device)
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:

@@ -29,7 +29,7 @@ from photo_search.post_transform import (
 MANIFEST_NAME = "model.json"
 FORMAT = 1
 _REQUIRED_FILES = ("tokenizer.json", "text.onnx", "image.onnx")
-_IMAGE_FILES = "image.onnx"  # and its weights, whose name begins with that
+_IMAGE_FILES = "image."  # how the names of the image tower's graphs and weights begin
 _MIN_CONTEXT_LENGTH = 3  # start, one token, end
 
 
@@ -113,7 +113,7 @@ class ModelBundle:
         revision: Their pinned commit or run.
         licence: Their licence.
         dimension: Length D of the embeddings, after the post-transform where there is one.
-        precision: ``fp32`` or ``int8``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
         fingerprint: Identity of the embedding space: equal ones may be compared, others never.
         build: Identity of how it runs; may differ between ingest and query.
         image: How pixels are prepared.
@@ -149,15 +149,13 @@ class ModelBundle:
         """The `tokenizers` library's file."""
         return self.directory / "tokenizer.json"
 
-    @property
-    def text_path(self) -> Path:
-        """The text tower's graph."""
-        return self.directory / "text.onnx"
+    def graph_path(self, tower: str, *, on_gpu: bool = False) -> Path:
+        """The graph of the ``text`` or ``image`` tower.
 
-    @property
-    def image_path(self) -> Path:
-        """The image tower's graph."""
-        return self.directory / "image.onnx"
+        Of fp16 there are two on the same weights: CPUs compute in float32, GPUs in fp16.
+        """
+        in_fp16 = on_gpu and self.precision == "fp16"
+        return self.directory / f"{tower}{'.fp16' if in_fp16 else ''}.onnx"
 
 
 def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBundle:

@@ -188,7 +188,7 @@ def test_an_empty_text_is_refused(encoder):
 
 def test_a_graph_that_is_no_onnx_is_a_model_error_that_names_it(tmp_path):
     bundle = read_model_bundle(write_tiny_bundle(tmp_path))
-    bundle.text_path.write_bytes(b"no graph")
+    bundle.graph_path("text").write_bytes(b"no graph")
 
     with pytest.raises(ModelError, match=r"text\.onnx"):
         Encoder(bundle).encode_text(["red"])

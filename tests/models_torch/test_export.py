@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from transformers import CLIPModel
@@ -13,6 +14,7 @@ from models.checkpoint import Checkpoint, read_checkpoint
 from models.errors import CheckpointError, ParityError, QuantisationError
 from models.export import Origin, export_bundle
 from models.parity import open_session, random_pixel_values, random_token_ids, run
+from models.precision import PRECISIONS
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
 from photo_search.encoder import Encoder
@@ -162,13 +164,69 @@ def test_int8_keeps_the_space_and_is_smaller(directory: Path, tmp_path: Path):
     assert int8["files"]["image.onnx"] != fp32["files"]["image.onnx"]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_fp16_has_half_the_weights_and_two_graphs_on_them(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("models.graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+
+    fp32 = export(checkpoint, tmp_path / "fp32")
+    fp16 = export(checkpoint, tmp_path / "fp16", precision="fp16")
+
+    assert fp16["fingerprint"] == fp32["fingerprint"]
+    for tower in ("text", "image"):
+        full, half = (one["files"][f"{tower}.onnx.data"]["size_bytes"] for one in (fp32, fp16))
+        assert 0.4 * full < half < 0.6 * full
+        assert f"{tower}.fp16.onnx" in fp16["files"]
+        assert 0.9999 <= fp16["agreement"]["cosine_p1"][tower] <= 1
+    token_ids = inputs(checkpoint, seed=2).token_ids[0]
+    bundle = read_model_bundle(tmp_path / "fp16")
+    graphs = (bundle.graph_path("text", on_gpu=on_gpu) for on_gpu in (False, True))
+    single, half = (run(open_session(graph), token_ids) for graph in graphs)
+    np.testing.assert_allclose(half, single, atol=5e-3)
+    assert (half != single).any()
+
+
+def test_a_table_of_tokens_stays_fp16_in_memory(checkpoint: Checkpoint, tmp_path: Path):
+    export(checkpoint, tmp_path / "bundle", precision="fp16")
+
+    graph = onnx.load(str(tmp_path / "bundle" / "text.onnx")).graph
+
+    (rows,) = (node for node in graph.node if node.op_type == "Gather")
+    (table,) = (one for one in graph.initializer if one.name == rows.input[0])
+    assert table.data_type == onnx.TensorProto.FLOAT16
+
+
+@pytest.mark.parametrize("before", PRECISIONS)
+def test_a_bundle_that_is_replaced_keeps_no_file_of_the_one_before(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("models.graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+        export(checkpoint, tmp_path / "bundle", precision=before)
+
+    manifest = export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    names = {path.name for path in (tmp_path / "bundle").iterdir()}
+    assert names == {*manifest["files"], "model.json"}
+
+
+def test_whoever_may_read_the_manifest_may_read_the_weights(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("models.graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
+
+    export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    assert len({path.stat().st_mode for path in (tmp_path / "bundle").iterdir()}) == 1
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_weights_of_a_large_tower_lie_beside_its_graph(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ):
     export(checkpoint, tmp_path / "small", precision=precision)
     monkeypatch.setattr("models.graph_writer.EXTERNAL_WEIGHTS_ABOVE_BYTES", 0)
-    monkeypatch.setattr("models.export.PROTOBUF_HOLDS_BYTES", 0)
+    monkeypatch.setattr("models.traced_towers.PROTOBUF_HOLDS_BYTES", 0)
 
     export(checkpoint, tmp_path / "large", precision=precision)
 
@@ -182,7 +240,9 @@ def test_weights_of_a_large_tower_lie_beside_its_graph(
 
 def test_gate_refuses_a_number_that_is_none():
     with pytest.raises(QuantisationError):
-        require_agreement("text", TowerAgreement(cosine_p1=float("nan"), cosine_p50=1.0))
+        require_agreement(
+            "text", TowerAgreement(cosine_p1=float("nan"), cosine_p50=1.0), precision="int8"
+        )
 
 
 def test_fingerprint_follows_weights_and_preparation(directory: Path, tmp_path: Path):

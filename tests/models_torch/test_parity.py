@@ -59,7 +59,7 @@ def noise(width: int, height: int) -> Image.Image:
 def test_texts_of_every_length_have_the_embeddings_of_transformers(
     checkpoint: Checkpoint, bundle: ModelBundle
 ):
-    session = open_session(bundle.text_path)
+    session = open_session(bundle.graph_path("text"))
     rng = np.random.default_rng(0)
     special = (bundle.text.start_token_id, bundle.text.end_token_id, bundle.text.pad_token_id)
     words = [token_id for token_id in range(checkpoint.vocabulary) if token_id not in special]
