@@ -30,6 +30,7 @@ from models.parity import (
 )
 from models.precision import PRECISIONS
 from models.quantise import require_agreement, top_overlap, tower_agreement
+from models.tokenizer_file import compact
 from models.towers import ImageTower, text_tower
 from models.traced_towers import save_folded, save_int8, save_optimised, trace
 from photo_search.checksums import manifest_sha256
@@ -124,7 +125,7 @@ def _export(
         # On a CPU, which rounds less than a GPU: this shows that the graphs are right.
         on_gpu = {tower: _on_gpu(graph) for tower, graph in finished.items()}
         _agreement(embeddings, _embed(on_gpu, sample), precision=precision)
-    (ready / "tokenizer.json").write_bytes(checkpoint.tokenizer_json)
+    (ready / "tokenizer.json").write_bytes(compact(checkpoint.tokenizer_json))
     manifest = _manifest(checkpoint, origin, precision, embeddings, agreement)
     manifest["files"] = {path.name: _file_facts(path) for path in sorted(ready.iterdir())}
     manifest["manifest_sha256"] = manifest_sha256(manifest)

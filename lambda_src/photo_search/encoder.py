@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from photo_search.arrays import Float32Array, Int64Array
-from photo_search.checksums import check_files
 from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
 from photo_search.model_bundle import ModelBundle
@@ -63,8 +63,7 @@ class Encoder:
         self._threads = threads or usable_cpus()
         self._device = device
         self._lock = threading.Lock()
-        self._tokenizer: Tokenizer | None = None
-        self._text: ort.InferenceSession | None = None
+        self._text: tuple[Tokenizer, ort.InferenceSession] | None = None
         self._image: ort.InferenceSession | None = None
         self._encode_one = lru_cache(cached_texts)(self._encode_texts)
 
@@ -98,14 +97,11 @@ class Encoder:
 
     def _encode_texts(self, *texts: str) -> TextEmbeddings:
         with self._lock:
-            if self._tokenizer is None:
-                from photo_search.tokenizer import Tokenizer
-
-                self._tokenizer = Tokenizer(self.bundle.tokenizer_path, self.bundle.text)
             if self._text is None:
-                self._text = self._load("text")
-        tokens = self._tokenizer.tokenize(texts)
-        embedding = _run(self._text, "token_ids", tokens.token_ids)  # (B, tower D)
+                self._text = self._load_text()
+        tokenizer, tower = self._text
+        tokens = tokenizer.tokenize(texts)
+        embedding = _run(tower, "token_ids", tokens.token_ids)  # (B, tower D)
         embedding = self._checked(embedding, len(texts))
         if self.bundle.post_transform is not None:
             embedding = self.bundle.post_transform.apply_to_texts(embedding)
@@ -129,13 +125,29 @@ class Encoder:
             return np.empty((0, self.bundle.dimension), np.float32)
         with self._lock:
             if self._image is None:
-                check_files(self.bundle.directory, self.bundle.unchecked)
-                self._image = self._load("image")
+                with ThreadPoolExecutor(1) as threads:
+                    tower = threads.submit(self._load, "image")
+                    self.bundle.check_tower("image")
+                self._image = tower.result()
         embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
         embedding = self._checked(embedding, len(pixel_values))
         if self.bundle.post_transform is not None:
             embedding = self.bundle.post_transform.apply_to_images(embedding)
         return embedding
+
+    def _load_text(self) -> tuple[Tokenizer, ort.InferenceSession]:
+        """Load tokenizer and tower, and check the tower's files, each beside the others.
+
+        None of the three holds Python's lock, and together they are half of a process's start.
+        """
+        from photo_search.tokenizer import Tokenizer
+
+        with ThreadPoolExecutor(2) as threads:
+            checked = threads.submit(self.bundle.check_tower, "text")
+            tower = threads.submit(self._load, "text")
+            tokenizer = Tokenizer(self.bundle.tokenizer_path, self.bundle.text)
+            checked.result()
+            return tokenizer, tower.result()
 
     def _load(self, tower: str) -> ort.InferenceSession:
         path = self.bundle.graph_path(tower, on_gpu=self._device == "cuda")

@@ -29,7 +29,7 @@ from photo_search.post_transform import (
 MANIFEST_NAME = "model.json"
 FORMAT = 1
 _REQUIRED_FILES = ("tokenizer.json", "text.onnx", "image.onnx")
-_IMAGE_FILES = "image."  # how the names of the image tower's graphs and weights begin
+_TOWERS = ("text", "image")  # how the names of their graphs and weights begin
 _MIN_CONTEXT_LENGTH = 3  # start, one token, end
 
 
@@ -121,7 +121,7 @@ class ModelBundle:
         text_mean: ``(D,)`` mean of the unit embeddings of a sample of texts.
         image_mean: ``(D,)`` the same of pictures. A post-transform has moved both along.
         post_transform: What happens to embeddings after the towers; None for nothing.
-        unchecked: sha256 of files, by name, that whoever loads them is to check first.
+        unchecked: sha256 of files, by name, that whoever loads them is to check.
     """
 
     directory: Path
@@ -157,13 +157,22 @@ class ModelBundle:
         in_fp16 = on_gpu and self.precision == "fp16"
         return self.directory / f"{tower}{'.fp16' if in_fp16 else ''}.onnx"
 
+    def check_tower(self, tower: str) -> None:
+        """Check the sha256 of what was left unchecked of the ``text`` or ``image`` tower.
 
-def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBundle:
+        Raises:
+            ModelError: A file is missing or altered; the message names it.
+        """
+        names = [name for name in self.unchecked if name.partition(".")[0] == tower]
+        check_files(self.directory, {name: self.unchecked[name] for name in names})
+
+
+def read_model_bundle(directory: Path, *, towers_later: bool = False) -> ModelBundle:
     """Read a bundle and check the sha256 of every file in it, and of the manifest itself.
 
     Args:
         directory: Holds the bundle.
-        image_later: Leave the image tower's files, the larger part, to whoever loads them.
+        towers_later: Leave the towers' files, nearly all bytes, to whoever loads them.
 
     Raises:
         ModelError: The manifest or a file is missing, malformed or altered; the message names it.
@@ -178,7 +187,7 @@ def read_model_bundle(directory: Path, *, image_later: bool = False) -> ModelBun
         manifest = json.loads(manifest_bytes)
         _check_manifest(manifest, manifest_path)
         files = _checksums(directory, manifest["files"])
-        later = {name for name in files if image_later and name.startswith(_IMAGE_FILES)}
+        later = {name for name in files if towers_later and name.partition(".")[0] in _TOWERS}
         check_files(directory, {name: files[name] for name in files if name not in later})
         bundle = _parse(directory, manifest, build=hashlib.sha256(manifest_bytes).hexdigest()[:16])
         bundle = replace(bundle, unchecked={name: files[name] for name in later})

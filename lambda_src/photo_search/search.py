@@ -250,7 +250,7 @@ def open_encoder(settings: Settings) -> Encoder:
         ModelError: The bundle is missing or altered.
     """
     return Encoder(
-        read_model_bundle(settings.model_dir, image_later=True),
+        read_model_bundle(settings.model_dir, towers_later=True),
         threads=settings.encoder_threads,
         device=settings.encoder_device,
     )

@@ -135,7 +135,8 @@ def test_sessions_get_the_threads_that_were_asked_for(tiny_bundle, threads, used
     encoder = Encoder(tiny_bundle, threads=threads)
     encoder.warm_up(("text", "image"))
 
-    for session in (encoder._text, encoder._image):
+    assert encoder._text is not None
+    for session in (encoder._text[1], encoder._image):
         assert session is not None
         assert session.get_session_options().intra_op_num_threads == used
 

@@ -53,10 +53,23 @@ def test_one_changed_byte_is_an_error_that_names_the_file(directory, name):
         read_model_bundle(directory)
 
 
+@pytest.mark.parametrize("change", [b"x", b"\x00" * 100])
+def test_an_altered_text_tower_is_found_when_it_is_loaded_where_it_was_left_for_later(
+    directory, change
+):
+    with (directory / "text.onnx").open("ab") as file:
+        file.write(change)
+    encoder = Encoder(read_model_bundle(directory, towers_later=True), threads=1)
+
+    with pytest.raises(ModelError, match=r"text\.onnx.*altered"):
+        encoder.encode_text(["red"])
+    assert encoder.loaded_towers == ()
+
+
 def test_an_altered_image_tower_is_found_when_it_is_loaded_where_it_was_left_for_later(directory):
     with (directory / "image.onnx").open("ab") as file:
         file.write(b"x")
-    encoder = Encoder(read_model_bundle(directory, image_later=True), threads=1)
+    encoder = Encoder(read_model_bundle(directory, towers_later=True), threads=1)
     size = encoder.bundle.image.size
 
     assert len(encoder.encode_text(["red"]).embedding) == 1

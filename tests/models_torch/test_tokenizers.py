@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece
+import tokenizers
 from tokenizers.models import BPE, Unigram
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 from transformers import CLIPTokenizer, Siglip2Tokenizer, SiglipTokenizer
 
 from models.preparation import text_spec
+from models.tokenizer_file import compact
 from photo_search.model_bundle import TextSpec
 from photo_search.tokenizer import Tokenizer, _cleaned
 from tests.models_torch.tiny_checkpoints import siglip_tokenizer
@@ -52,6 +54,23 @@ def require_equal(ours: Tokenizer, theirs, texts: list[str], *, context: int) ->
     actual = ours.tokenize(texts).token_ids.tolist()
     different = [text for text, a, e in zip(texts, actual, expected, strict=True) if a != e]
     assert different == []
+
+
+def test_the_compact_file_makes_the_same_tokenizer_of_clips_and_is_smaller():
+    written = gzip.decompress((GOLDEN / "clip_tokenizer.json.gz").read_bytes())
+
+    short = compact(written)
+
+    assert len(short) < len(written) * 0.9
+    made, expected = (tokenizers.Tokenizer.from_str(one.decode()) for one in (short, written))
+    assert made.to_str() == expected.to_str()
+    assert compact(short) == short
+
+
+def test_merges_of_tokens_with_spaces_stay_pairs():
+    file = {"model": {"type": "BPE", "vocab": {"a": 0, " ": 1, "a ": 2}, "merges": [["a", " "]]}}
+
+    assert json.loads(compact(json.dumps(file).encode())) == file
 
 
 def test_ids_are_those_of_clip_tokenizer(tmp_path: Path):
