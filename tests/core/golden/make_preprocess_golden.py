@@ -63,7 +63,7 @@ def smooth_picture(width: int, height: int) -> Image.Image:
 
 def main() -> None:
     """Ask torchvision for every case and store the answers."""
-    from torchvision.transforms import (  # type: ignore[import-not-found]
+    from torchvision.transforms import (
         CenterCrop,
         Compose,
         InterpolationMode,
