@@ -1,6 +1,6 @@
 """Write preprocess.npz: what torchvision makes of synthetic pictures; see its provenance file.
 
-Needs torch and torchvision, which the project's own environments lack on purpose.
+Needs torch and torchvision, which of the project's environments only .venv-peers has.
 """
 
 from __future__ import annotations
