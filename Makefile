@@ -26,7 +26,7 @@ TEST_PROCESSES ?= auto
 # Each process starts an OpenSearch of its own, of 1 GiB; they wait more than they work.
 SERVERS ?= 3
 # Those need what `make test` does not take: torch, and Node for the CDK from the first import on.
-ELSEWHERE := --ignore tests/models_torch --ignore tests/infra
+ELSEWHERE := --ignore tests/models_torch --ignore tests/models_peers --ignore tests/infra
 # Not every shell expands ~ behind an equals sign; one directory is one collection, / or not.
 PHOTOS_DIR := $(patsubst %/,%,$(patsubst ~/%,$(HOME)/%,$(PHOTOS)))
 # Each collection has shards and thumbnails of its own, and an index for each build of a model.
@@ -39,6 +39,7 @@ WORKPLACE = --index "$(INDEX)" --model "$(MODEL_DIR)" \
 DEV := .venv/bin
 DEMO := .venv-demo/bin
 MODELS := .venv-models/bin
+PEERS := .venv-peers/bin
 IMPORT_PATH := PYTHONPATH=.:lambda_src
 
 ##@ Use it
@@ -177,16 +178,17 @@ test-image: .venv/ready .venv-sam/ready image image-ingest ## The Lambda's image
 	$(DEV)/pytest -s -m docker tests/image
 
 .PHONY: test-models
-test-models: .venv-models/ready ## The exporter, in the environment that has torch
+test-models: .venv-peers/ready ## The exporter, where torch is; the preprocessing beside torchvision, open_clip, transformers
 	$(MODELS)/python -m pytest tests/models_torch
+	$(PEERS)/python -m pytest tests/models_peers
 
 .PHONY: bench
 bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON under build/bench (half an hour)
 	$(IMPORT_PATH) $(DEV)/python -m benchmarks --engine-photos $(ENGINE_PHOTOS)
 
 .PHONY: bench-models
-bench-models: .venv-models/ready ## A query through CLIP beside transformers and torch; JSON under build/bench, docs/models.png (5 minutes)
-	$(IMPORT_PATH) $(MODELS)/python -m benchmarks.models $(if $(OPEN_CLIP),--open-clip "$(OPEN_CLIP)")
+bench-models: .venv-peers/ready ## A query through CLIP beside transformers and open_clip; JSON under build/bench, docs/models.png (5 minutes)
+	$(IMPORT_PATH) $(MODELS)/python -m benchmarks.models --open-clip $(PEERS)/python
 
 .PHONY: prove
 prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs
@@ -215,6 +217,7 @@ demo-model: .venv-models/ready ## Draw, train, export and evaluate the demo mode
 requirements: ## Pin every requirements.txt, with hashes, from the .in files
 	$(foreach target,lambda_src ingest local infra .,$(call compile,$(target)))
 	$(PIN) -o models/requirements.txt $(INS_lambda_src) models/requirements.in
+	$(PIN) --no-deps -o benchmarks/requirements-peers.txt benchmarks/requirements-peers.in
 	$(PIN) -o lambda_src/requirements-runtime.txt lambda_src/requirements-runtime.in
 	$(PIN) -o local/requirements-sam.txt local/requirements-sam.in
 	$(PIN) --override lambda_src/overrides.in --override ingest/overrides-gpu.in -o ingest/requirements-gpu.txt $(INS_ingest) ingest/requirements-gpu.in
@@ -237,8 +240,8 @@ define environment
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Python 3.11 to 3.14 is needed; name one by PYTHON=")'
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	@echo "installing $(2) into $(1)"
-	@$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
-	@$(if $(3),$(1)/bin/pip install -q --disable-pip-version-check --no-deps -e .)
+	@$(1)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
+	@$(if $(3),$(1)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .)
 	@touch $(1)/ready
 endef
 
@@ -250,6 +253,13 @@ endef
 
 .venv-models/ready: models/requirements.txt
 	$(call environment,.venv-models,models/requirements.txt)
+
+# What .venv-models has, torch (5.6 GB) and pip among it, these see by a relative path: pip adds only what it lacks.
+.venv-peers/ready: benchmarks/requirements-peers.txt .venv-models/ready
+	@test -x $(PEERS)/python || $(MODELS)/python -m venv --without-pip .venv-peers
+	@cd .venv-peers && for site in lib/python*/site-packages; do echo "../../../../.venv-models/$$site" >$$site/models.pth; done
+	$(call environment,.venv-peers,benchmarks/requirements-peers.txt)
+	@$(PEERS)/python -m pip check
 
 .venv-sam/ready: local/requirements-sam.txt
 	$(call environment,.venv-sam,local/requirements-sam.txt)

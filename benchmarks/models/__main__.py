@@ -1,4 +1,4 @@
-"""``make bench-models``: a query through CLIP ViT-B/32, ours beside transformers with torch.
+"""``make bench-models``: a query through CLIP ViT-B/32, ours beside transformers and open_clip.
 
 Every contender is a process of its own, and all are asked in turn, so that what else the machine
 does falls on each of them alike. Weights are random, of the true shape; the query cache is off.
@@ -66,21 +66,20 @@ def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
     parser.add_argument(
-        "--open-clip", metavar="PYTHON", help="an interpreter that has open_clip, to be compared"
+        "--open-clip", metavar="PYTHON", required=True, help="an interpreter that has open_clip"
     )
     options = parser.parse_args()
     shutil.rmtree(HOME, ignore_errors=True)
     checkpoint = HOME / "checkpoint"
     write_checkpoint(checkpoint)
     agreements = write_bundles(checkpoint, HOME, PRECISIONS)
+    _write_open_clip(HOME / "open_clip", options.open_clip)
     entries = [
         Entry("transformers, padded to 77 (a1)", "a1", checkpoint),
         Entry("transformers, at its best (a2)", "a2", checkpoint),
+        Entry("open_clip (b)", "b", HOME / "open_clip", options.open_clip),
+        *(Entry(f"ours, {name}", "ours", HOME / name) for name in PRECISIONS),
     ]
-    if options.open_clip:
-        _write_open_clip(HOME / "open_clip", options.open_clip)
-        entries.append(Entry("open_clip (b)", "b", HOME / "open_clip", options.open_clip))
-    entries += [Entry(f"ours, {name}", "ours", HOME / name) for name in PRECISIONS]
     pictures = _pictures(HOME / "pictures")
     limits = {threads: _limits(threads) for threads in THREADS}
     warm = [row for threads in THREADS for row in _warm(entries, pictures, threads)]

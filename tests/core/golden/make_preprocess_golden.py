@@ -1,6 +1,6 @@
 """Write preprocess.npz: what torchvision makes of synthetic pictures; see its provenance file.
 
-Needs torch and torchvision, which the project's own environments lack on purpose.
+Needs torch and torchvision, which of the project's environments only .venv-peers has.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def smooth_picture(width: int, height: int) -> Image.Image:
 
 def main() -> None:
     """Ask torchvision for every case and store the answers."""
-    from torchvision.transforms import (  # type: ignore[import-not-found]
+    from torchvision.transforms import (
         CenterCrop,
         Compose,
         InterpolationMode,
