@@ -348,7 +348,7 @@ def test_a_lost_thumbnail_is_made_again(bench):
 
 
 def test_search_works_while_an_ingest_is_under_way(bench):
-    write_pictures(bench.photos, 6)
+    write_pictures(bench.photos, 10)
     encoder = bench.encoder
     seen = []
 
@@ -364,7 +364,9 @@ def test_search_works_while_an_ingest_is_under_way(bench):
     bench.encoder = WatchedEncoder()
     bench.run(FolderSource(bench.photos), batch=2, shard_photos=2)
 
-    assert seen == [0, 2, 4]
+    # A batch is begun when all are stored but the one before it, which may be by then.
+    assert len(seen) == 5
+    assert all(2 * number - seen[number] in (0, 2) for number in range(5))
 
 
 def test_ctrl_c_keeps_what_is_encoded(bench):
