@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from photo_search.errors import SettingsError
 from photo_search.s3_url import S3_SCHEME, S3Url
+from photo_search.settings import DEVICES, PRECISIONS
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -102,6 +103,11 @@ def _add_sources(tasks: Tasks) -> None:
         _add_model(source)
         _add_work(source)
         _add_thumbs(source)
+        source.add_argument(
+            "--device",
+            choices=DEVICES,
+            help="auto: CUDA where it can, otherwise the CPU (default: ENCODER_DEVICE)",
+        )
         source.add_argument("--workers", type=_whole(1), metavar="N", help="default: one per CPU")
         source.add_argument("--batch", type=_whole(1), default=32, metavar="N")
         source.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
@@ -206,6 +212,11 @@ def _add_index(parser: ArgumentParser) -> None:
 
 def _add_model(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="DIR", help="default: MODEL_DIR")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what the model must be (default: PRECISION, or any)",
+    )
 
 
 def _add_work(parser: ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingest.arguments import parse_arguments
 from ingest.exit_codes import DONE, OUR_ERROR, RETRY, SOME_SKIPPED, WRONG_INPUT
-from ingest.outcomes import say
+from ingest.outcomes import say, say_device
 from photo_search.errors import (
     DiskFull,
     IndexUnavailable,
@@ -92,7 +92,9 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
 
         report, account = ingest(arguments, settings, options, source)
     else:
-        report = run_ingest(source, open_encoder(settings), options)
+        encoder = open_encoder(settings)
+        say_device(encoder, quiet=arguments.quiet)
+        report = run_ingest(source, encoder, options)
         account = str(arguments.work / "report.json")
     if not arguments.quiet:
         say(report.summary())
@@ -195,6 +197,8 @@ def _settings(arguments: Namespace) -> Settings:
         settings,
         index_url=given.get("index") or settings.index_url,
         model_dir=given.get("model") or settings.model_dir,
+        precision=given.get("precision") or settings.precision,
+        encoder_device=given.get("device") or settings.encoder_device,
     )
 
 

@@ -45,6 +45,18 @@ def test_a_folder_is_ingested_and_searched_with_exit_code_0(shell):
     assert hit["cosine"] == pytest.approx(1, abs=1e-3)
 
 
+def test_the_device_that_was_chosen_is_said_on_one_line(shell):
+    write_pictures(shell.photos, 1)
+
+    done = shell.run("folder", shell.photos, "--device", "auto")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, *_ = done.stdout.splitlines()
+    assert first == "encoding on cpu: this ONNX Runtime has no CUDAExecutionProvider"
+    assert second.startswith("1 photos indexed")
+    assert shell.run("folder", shell.photos, "--device", "auto", "--quiet").stdout == ""
+
+
 def test_the_verb_may_be_said_and_places_may_be_given(shell, tmp_path):
     write_pictures(shell.photos, 2)
     places = ["--work", tmp_path / "w", "--thumbs", tmp_path / "t", "--index", "sqlite:///own.db"]
@@ -119,6 +131,12 @@ def test_a_directory_without_photos_gives_exit_code_2_and_no_index(shell):
         ([], "TASK"),
         (["search", "--image", "missing.jpg"], "missing.jpg cannot be read"),
         (["search", "red", "--index", "nowhere://x"], "nowhere://x"),
+        (
+            ["folder", ".", "--device", "cuda"],
+            "is to run on cuda, and this ONNX Runtime has no CUDA",
+        ),
+        (["folder", ".", "--precision", "fp16"], "of precision fp32; fp16 is asked for"),
+        (["verify", "--precision", "fp16"], "of precision fp32; fp16 is asked for"),
     ],
 )
 def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments, message):
