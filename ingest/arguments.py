@@ -109,7 +109,20 @@ def _add_sources(tasks: Tasks) -> None:
             help="auto: CUDA where it can, otherwise the CPU (default: ENCODER_DEVICE)",
         )
         source.add_argument("--workers", type=_whole(1), metavar="N", help="default: one per CPU")
-        source.add_argument("--batch", type=_whole(1), default=32, metavar="N")
+        source.add_argument(
+            "--threads",
+            dest="encoder_threads",
+            type=_whole_or_auto,
+            metavar="N",
+            help="of the encoder; auto: what timing finds best (default: ENCODER_THREADS, or auto)",
+        )
+        source.add_argument(
+            "--batch",
+            type=_whole_or_auto,
+            default=0,
+            metavar="N",
+            help="photos per call of the encoder, or auto (the default)",
+        )
         source.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
 
 
@@ -248,6 +261,10 @@ def _bucket(text: str) -> S3Url:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _whole_or_auto(text: str) -> int:
+    return 0 if text == "auto" else _whole(1)(text)
 
 
 def _whole(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -83,6 +83,7 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
         work_dir=arguments.work,
         thumbnails_dir=arguments.thumbs,
         batch=arguments.batch,
+        threads=settings.encoder_threads,
         quiet=arguments.quiet,
     )
     if arguments.workers:
@@ -193,12 +194,14 @@ def _settings(arguments: Namespace) -> Settings:
     """Read the environment and ``.env``; what the command line says comes first."""
     settings = read_settings(fallback=_dotenv(Path(".env")))
     given = vars(arguments)
+    threads = given.get("encoder_threads")
     return replace(
         settings,
         index_url=given.get("index") or settings.index_url,
         model_dir=given.get("model") or settings.model_dir,
         precision=given.get("precision") or settings.precision,
         encoder_device=given.get("device") or settings.encoder_device,
+        encoder_threads=settings.encoder_threads if threads is None else threads,
     )
 
 

@@ -148,6 +148,46 @@ def test_bad_photos_are_counted_and_listed_and_the_others_indexed(bench):
     assert report["model"]["fingerprint"] == "tiny"
 
 
+def test_the_account_tells_what_a_run_worked_with_and_how_busy_the_encoder_was(bench):
+    write_pictures(bench.photos, 3)
+
+    bench.run(FolderSource(bench.photos), batch=2)
+
+    report = report_of(bench)
+    assert report["pace"] == {"device": "cpu", "threads": 1, "batch": 2, "workers": 1, "timing": ""}
+    seconds = report["seconds"]
+    busy_share = seconds["encode"] / seconds["total"]
+    assert report["encoder_busy_share"] == pytest.approx(busy_share, abs=2e-3)
+
+
+def test_a_long_run_is_timed_first_and_says_what_was_found(bench, monkeypatch, capsys):
+    monkeypatch.setattr("ingest.job.FEW_PHOTOS", 5)
+    write_pictures(bench.photos, 6)
+
+    report = bench.run(FolderSource(bench.photos), quiet=False)
+
+    assert report.indexed == 6
+    timing = report_of(bench)["pace"]["timing"]
+    assert timing.startswith("batches of ")
+    assert capsys.readouterr().out.splitlines() == [timing]
+    assert report.seconds["timing"] > 0
+
+
+@pytest.mark.parametrize(
+    "asked", [{"batch": 4, "threads": 1}, {"batch": 4}, {"threads": 1}, {"batch": 1, "threads": 1}]
+)
+def test_what_is_asked_for_is_what_a_long_run_works_with(bench, monkeypatch, asked):
+    monkeypatch.setattr("ingest.job.FEW_PHOTOS", 5)
+    write_pictures(bench.photos, 6)
+
+    report = bench.run(FolderSource(bench.photos), **asked)
+
+    pace = report_of(bench)["pace"]
+    assert report.indexed == 6
+    assert {name: pace[name] for name in asked} == asked
+    assert bool(pace["timing"]) == (len(asked) < 2)
+
+
 def test_when_most_photos_fail_the_run_stops_and_says_why(bench):
     write_pictures(bench.photos, 5)
     for number in range(30):
@@ -355,7 +395,7 @@ def test_search_works_while_an_ingest_is_under_way(bench):
     class WatchedEncoder:
         """Looks into the index between batches, as a reader in another process would."""
 
-        bundle = bench.bundle
+        bundle, device, threads = bench.bundle, "cpu", 1
 
         def encode_image(self, pixel_values):
             seen.append(len(bench.indexed()))
@@ -374,7 +414,7 @@ def test_ctrl_c_keeps_what_is_encoded(bench):
     encoder = bench.encoder
 
     class Interrupted:
-        bundle = bench.bundle
+        bundle, device, threads = bench.bundle, "cpu", 1
         calls = 0
 
         def encode_image(self, pixel_values):
@@ -463,7 +503,7 @@ def test_a_model_that_gives_nonsense_ends_the_run(bench):
     write_pictures(bench.photos, 2)
 
     class Nonsense:
-        bundle = bench.bundle
+        bundle, device, threads = bench.bundle, "cpu", 1
 
         def encode_image(self, pixel_values):
             msg = "an embedding has norm nan"
