@@ -7,8 +7,10 @@ encoder can, and the CPUs' seconds over those that a photo takes of both; the ch
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,19 +18,16 @@ import numpy as np
 from photo_search.encoder import Encoder
 from photo_search.errors import ModelError
 
-FEW_PHOTOS = 1_000
-"""Up to so many, nothing is timed."""
+FEW_PHOTOS = 1_000  # up to so many, nothing is timed
 DEFAULT_BATCH = 32
 _BATCHES = {"cpu": (1, 2, 4, 8, 16, 32, 64), "cuda": (32, 64, 128, 256, 512)}
-_MOST_S = 5.0
-_MOST_SHARE = 0.03
-"""Of the time that the encoder needs for the run: what timing may take, besides ``_MOST_S``."""
+_MOST_S, _MOST_SHARE = 10.0, 0.03
+"""What timing may take: seconds, and a share of what the encoder needs for the run."""
 _LEAST_GAIN = 1.05
 """What another choice must have over the defaults: less is noise."""
 _CALLS = 2
 
-Clocks = Callable[[], tuple[float, float]]
-"""Seconds that have passed, and seconds of CPU that this process has had."""
+Clocks = Callable[[], tuple[float, float]]  # seconds passed, and of CPU of this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def choose_pace(
         encoder: With the threads that are asked for, or the default.
         work: Should be of more than ``FEW_PHOTOS``.
         batch: What is asked for; 0 for what is best.
-        threads: The same.
+        threads: As ``batch``.
         now: The clocks.
 
     Raises:
@@ -83,61 +82,69 @@ def choose_pace(
 
 
 class _Trials:
-    """Times one pace after another and keeps the best."""
+    """Times one pace after another and keeps the best; times none where the first takes too long.
+
+    On a CPU it goes by seconds of CPU: those that pass are also spent on what else the machine
+    does, and a long call finds no quiet moment.
+    """
 
     def __init__(self, start: Pace, work: Work, now: Clocks) -> None:
         self.best = self._start = start
         self._work, self._now = work, now
-        begin_s = now()[0]
+        load_s = now()[0]
         start.encoder.warm_up(("image",))
-        self._loaded_s = now()[0]
-        self._load_s = self._loaded_s - begin_s
-        self._photo_s, _ = cost = _cost(start, now)
-        self._rate = self._first_rate = self._rate_of(*cost)
-        self._end_s = now()[0] + min(_MOST_S, _MOST_SHARE * work.photos * self._photo_s)
+        self._begin_s = now()[0]
+        self._load_s = self._begin_s - load_s
+        least = replace(start, batch=min(start.batch, *_BATCHES[start.encoder.device]))
+        self._photo_s, _ = _cost(least, now)
+        self._end_s = self._begin_s + min(_MOST_S, _MOST_SHARE * work.photos * self._photo_s)
+        self._rate = self._start_rate = self._rate_of(start) if self._fits(start) else 0.0
 
     def take_better(self, others: Sequence[Pace]) -> None:
         for pace in others:
-            if str(pace) == str(self.best) or self._now()[0] + self._expected_s(pace) > self._end_s:
+            if not self._start_rate or str(pace) == str(self.best) or not self._fits(pace):
                 continue
-            try:
-                rate = self._rate_of(*_cost(pace, self._now))
-            except ModelError:  # the device's memory does not hold so many
-                continue
-            if rate > self._rate:
-                self.best, self._rate = pace, rate
+            with suppress(ModelError):  # the device's memory does not hold so many
+                if (rate := self._rate_of(pace)) > self._rate:
+                    self.best, self._rate = pace, rate
 
     def outcome(self) -> Pace:
-        gain = self._rate / self._first_rate
-        found = f"{self.best}, {gain:.2f} times as fast as {self._start}"
+        if not self._start_rate:
+            return replace(self._start, note=f"{self._start}: others would take too long to time")
+        gain = self._rate / self._start_rate
+        found = f"{self.best}: {gain:.2f} times as fast as {self._start}"
         if gain < _LEAST_GAIN:
-            self.best, found = self._start, f"{self._start}, which no others beat"
+            self.best, found = self._start, f"{self._start}: no others are faster"
         return replace(
-            self.best, note=f"{found} in {self._now()[0] - self._loaded_s:.1f} s of timing"
+            self.best, note=f"{found}, by {self._now()[0] - self._begin_s:.1f} s of timing"
         )
 
-    def _rate_of(self, wall_s: float, cpu_s: float) -> float:
+    def _rate_of(self, pace: Pace) -> float:
         """Photos a second of the whole run."""
         work = self._work
-        encode_s = cpu_s if self._start.encoder.device == "cpu" else 0.0
-        on_cpus_s = (work.decode_s + encode_s) / work.cpus
-        return 1 / max(work.decode_s / work.workers, wall_s, on_cpus_s)
+        wall_s, cpu_s = _cost(pace, self._now)
+        self._photo_s = min(self._photo_s, wall_s)
+        if pace.encoder.device != "cpu":
+            return 1 / max(work.decode_s / work.workers, wall_s)
+        on_cpus_s = (work.decode_s + cpu_s) / work.cpus
+        return 1 / max(work.decode_s / work.workers, cpu_s / pace.encoder.threads, on_cpus_s)
 
-    def _expected_s(self, pace: Pace) -> float:
+    def _fits(self, pace: Pace) -> bool:
         slower = max(1.0, self._start.encoder.threads / pace.encoder.threads)
+        load_s = 0.0 if pace.encoder is self._start.encoder else self._load_s
         encode_s = _CALLS * pace.batch * self._photo_s * slower
-        return encode_s + (0 if pace.encoder is self._start.encoder else self._load_s)
+        return self._now()[0] + load_s + encode_s <= self._end_s
 
 
 def _cost(pace: Pace, now: Clocks) -> tuple[float, float]:
-    """Seconds of a photo, passed and of CPU, in the best of some calls: the first may allocate."""
+    """Seconds of a photo, passed and of CPU: each the best of some calls."""
     pace.encoder.warm_up(("image",))
     size = pace.encoder.bundle.image.size
     pixel_values = np.zeros((pace.batch, 3, size, size), np.float32)
-    costs = []
+    wall_s = cpu_s = math.inf
     for _ in range(_CALLS):
-        wall_s, cpu_s = now()
+        wall_begin_s, cpu_begin_s = now()
         pace.encoder.encode_image(pixel_values)
         wall_end_s, cpu_end_s = now()
-        costs.append(((wall_end_s - wall_s) / pace.batch, (cpu_end_s - cpu_s) / pace.batch))
-    return min(costs)
+        wall_s, cpu_s = min(wall_s, wall_end_s - wall_begin_s), min(cpu_s, cpu_end_s - cpu_begin_s)
+    return wall_s / pace.batch, cpu_s / pace.batch
