@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.bundle import default_bundle, read_bundle
+from infra.bundle import ANY_PRECISION, PRECISIONS, Bundle, default_bundle, read_bundle
 from infra.config import (
     API_TIMEOUT_S,
     DeploymentConfig,
@@ -34,6 +34,7 @@ KEYS = (
     "vpc",
     "gpu",
     "bundle",
+    "precision",
     "allow_demo_model",
     "memory_mb",
     "timeout_s",
@@ -110,7 +111,7 @@ def read_config(context: Mapping[str, object], *, root: Path) -> DeploymentConfi
         index=index,
         auth=auth,
         vpc=vpc,
-        bundle=read_bundle(root, values.text("bundle", default_bundle(root), *_DIRECTORY)),
+        bundle=_bundle(values, root),
         allow_demo_model=values.flag("allow_demo_model", default=False),
         search=_search(values, auth, production=production),
         domain=_domain(values, region, index, production=production),
@@ -125,6 +126,11 @@ def read_config(context: Mapping[str, object], *, root: Path) -> DeploymentConfi
         admin_principals=values.texts("admin_principals", *_PRINCIPAL),
         writer_principals=values.texts("writer_principals", *_PRINCIPAL),
     )
+
+
+def _bundle(values: ContextValues, root: Path) -> Bundle:
+    directory = values.text("bundle", default_bundle(root), *_DIRECTORY)
+    return read_bundle(root, directory, values.choice("precision", ANY_PRECISION, PRECISIONS))
 
 
 def _refuse_unknown(context: Mapping[str, object]) -> None:

@@ -89,10 +89,17 @@ def _missing_tools(run: Run) -> Iterator[Missing]:
 
 
 def _missing_model(config: DeploymentConfig) -> Iterator[Missing]:
-    if config.bundle.is_demo and not config.allow_demo_model:
+    if config.bundle.is_demo:
+        if not config.allow_demo_model:
+            yield Missing(
+                f"a model of photographs: {config.bundle.directory} knows the demo's drawn "
+                "pictures alone. Export one to build/bundle (README), or give allow_demo_model=true"
+            )
+    elif config.ingest.gpu_families and config.bundle.precision == "int8":
         yield Missing(
-            f"a model of photographs: {config.bundle.directory} knows the demo's drawn pictures "
-            "alone. Export one to build/bundle (README), or give allow_demo_model=true"
+            f"a model that a GPU runs: {config.bundle.directory} is int8, for CPUs alone, and a "
+            "job with a GPU refuses it. Export it in fp16 or fp32, or keep to CPUs (gpu=false)",
+            blocks=False,
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from photo_search.errors import SettingsError
 from photo_search.s3_url import S3_SCHEME, S3Url
+from photo_search.settings import DEVICES, PRECISIONS
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -102,8 +103,26 @@ def _add_sources(tasks: Tasks) -> None:
         _add_model(source)
         _add_work(source)
         _add_thumbs(source)
+        source.add_argument(
+            "--device",
+            choices=DEVICES,
+            help="auto: CUDA where it can, otherwise the CPU (default: ENCODER_DEVICE)",
+        )
         source.add_argument("--workers", type=_whole(1), metavar="N", help="default: one per CPU")
-        source.add_argument("--batch", type=_whole(1), default=32, metavar="N")
+        source.add_argument(
+            "--threads",
+            dest="encoder_threads",
+            type=_whole_or_auto,
+            metavar="N",
+            help="of the encoder; auto: what timing finds best (default: ENCODER_THREADS, or auto)",
+        )
+        source.add_argument(
+            "--batch",
+            type=_whole_or_auto,
+            default=0,
+            metavar="N",
+            help="photos per call of the encoder, or auto (the default)",
+        )
         source.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
 
 
@@ -206,6 +225,11 @@ def _add_index(parser: ArgumentParser) -> None:
 
 def _add_model(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="DIR", help="default: MODEL_DIR")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what the model must be (default: PRECISION, or any)",
+    )
 
 
 def _add_work(parser: ArgumentParser) -> None:
@@ -237,6 +261,10 @@ def _bucket(text: str) -> S3Url:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _whole_or_auto(text: str) -> int:
+    return 0 if text == "auto" else _whole(1)(text)
 
 
 def _whole(least: int, most: int | None = None) -> Callable[[str], int]:

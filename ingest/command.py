@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingest.arguments import parse_arguments
 from ingest.exit_codes import DONE, OUR_ERROR, RETRY, SOME_SKIPPED, WRONG_INPUT
-from ingest.outcomes import say
+from ingest.outcomes import say, say_device
 from photo_search.errors import (
     DiskFull,
     IndexUnavailable,
@@ -83,6 +83,7 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
         work_dir=arguments.work,
         thumbnails_dir=arguments.thumbs,
         batch=arguments.batch,
+        threads=settings.encoder_threads,
         quiet=arguments.quiet,
     )
     if arguments.workers:
@@ -92,7 +93,9 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
 
         report, account = ingest(arguments, settings, options, source)
     else:
-        report = run_ingest(source, open_encoder(settings), options)
+        encoder = open_encoder(settings)
+        say_device(encoder, quiet=arguments.quiet)
+        report = run_ingest(source, encoder, options)
         account = str(arguments.work / "report.json")
     if not arguments.quiet:
         say(report.summary())
@@ -191,10 +194,14 @@ def _settings(arguments: Namespace) -> Settings:
     """Read the environment and ``.env``; what the command line says comes first."""
     settings = read_settings(fallback=_dotenv(Path(".env")))
     given = vars(arguments)
+    threads = given.get("encoder_threads")
     return replace(
         settings,
         index_url=given.get("index") or settings.index_url,
         model_dir=given.get("model") or settings.model_dir,
+        precision=given.get("precision") or settings.precision,
+        encoder_device=given.get("device") or settings.encoder_device,
+        encoder_threads=settings.encoder_threads if threads is None else threads,
     )
 
 

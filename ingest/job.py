@@ -13,18 +13,20 @@ from pathlib import Path
 
 from ingest.atomic_file import make_directory, remove_partial_files
 from ingest.collection import claim
-from ingest.decode import DecodeSettings
+from ingest.decode import DecodeSettings, decoding_cpu_s
 from ingest.download import DownloadLimits
 from ingest.failure import Failure, Reason
 from ingest.load import MARKS_NAME, Filled, Loader
+from ingest.outcomes import say
 from ingest.pipeline import Pipeline
 from ingest.progress import Progress, progress_bar
 from ingest.remove import keep_removed_out
-from ingest.report import Report
+from ingest.report import Report, RunPace
 from ingest.shard_files import space_directory
 from ingest.shards import ShardLog, ShardRow, ShardStore
 from ingest.sources import Listing, PhotoSource, SourcePhoto
 from ingest.thumbnails import ThumbnailDirectory, Thumbnails
+from ingest.tuning import DEFAULT_BATCH, FEW_PHOTOS, Pace, Work, choose_pace
 from ingest.writer_lock import writer_lock
 from photo_search.cpus import usable_cpus
 from photo_search.encoder import Encoder
@@ -50,9 +52,10 @@ class IngestOptions:
         shard_log: Where other writers publish shards too. It goes with an empty ``index_url``: an
             index is filled from what all of them have published.
         workers: Processes that decode; 1 decodes in this one.
-        batch: Photos per call of the encoder.
+        batch: Photos per call of the encoder; 0 for what is found best where the run is long.
+        threads: Those that the encoder was given; 0 for the same.
         shard_photos: Most photos of a shard.
-        quiet: No progress bar.
+        quiet: No progress bar, and no word of what was found best.
         download: Patience with servers.
     """
 
@@ -61,7 +64,8 @@ class IngestOptions:
     thumbnails_dir: Path
     index_access: IndexAccess = field(default_factory=IndexAccess)
     workers: int = field(default_factory=usable_cpus)
-    batch: int = 32
+    batch: int = 0
+    threads: int = 0
     shard_photos: int = SHARD_PHOTOS
     quiet: bool = False
     download: DownloadLimits = field(default_factory=DownloadLimits)
@@ -159,10 +163,11 @@ class _Run:
         """Ingest what is new, forget what is gone."""
         todo = [photo for photo in listing.photos if not self._is_done(photo)]
         self._report.unchanged = len(listing.photos) - len(todo)
+        pace = self._pace(todo)
         with progress_bar(
             len(listing.photos), done=self._report.unchanged, quiet=self._options.quiet
         ) as progress:
-            self._ingest(todo, loader, progress)
+            self._ingest(todo, pace, loader, progress)
         self._forget(listing, loader)
 
     def _open_index(self) -> PhotoIndex:
@@ -186,17 +191,42 @@ class _Run:
         )
         return replace(listing, photos=photos, failures=failures)
 
-    def _ingest(
-        self, todo: Sequence[SourcePhoto], loader: Loader | _NoIndex, progress: Progress
-    ) -> None:
+    @property
+    def _decode_settings(self) -> DecodeSettings:
         directory = None if self._thumbnails is None else self._thumbnails.directory
+        return DecodeSettings(self._encoder.bundle.image, directory)
+
+    def _pace(self, todo: Sequence[SourcePhoto]) -> Pace:
+        options = self._options
+        pace = Pace(self._encoder, options.batch or DEFAULT_BATCH)
+        if len(todo) > FEW_PHOTOS and not (options.batch and options.threads):
+            with self._report.timed("timing"):
+                decode_s = decoding_cpu_s(todo, self._decode_settings)
+                work = Work(len(todo), decode_s, options.workers, usable_cpus())
+                pace = choose_pace(
+                    self._encoder, work, batch=options.batch, threads=options.threads
+                )
+            if not options.quiet:
+                say(pace.note)
+        self._report.pace = RunPace(
+            pace.encoder.device, pace.encoder.threads, pace.batch, options.workers, pace.note
+        )
+        return pace
+
+    def _ingest(
+        self,
+        todo: Sequence[SourcePhoto],
+        pace: Pace,
+        loader: Loader | _NoIndex,
+        progress: Progress,
+    ) -> None:
         pipeline = Pipeline(
-            self._encoder,
-            DecodeSettings(self._encoder.bundle.image, directory),
+            pace.encoder,
+            self._decode_settings,
             self._options.download,
             download_url=self._source.download_url,
             workers=self._options.workers,
-            batch=self._options.batch,
+            batch=pace.batch,
         )
         self._shard_start_s = time.monotonic()
         try:

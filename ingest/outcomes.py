@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ingest.compact import Compaction
     from ingest.load_report import LoadReport
     from ingest.remove import Removal
+    from photo_search.encoder import Encoder
 
 
 def say(line: str) -> None:
@@ -21,6 +22,12 @@ def say(line: str) -> None:
 def counted(count: int, thing: str, things: str = "") -> str:
     """A number and what it counts, in the plural where that is due."""
     return f"{count} {thing if count == 1 else things or f'{thing}s'}"
+
+
+def say_device(encoder: Encoder, *, quiet: bool) -> None:
+    """Tell which device was chosen, where one was to be chosen."""
+    if encoder.device_reason and not quiet:
+        say(f"encoding on {encoder.device}: {encoder.device_reason}")
 
 
 def say_removed(removal: Removal, *, indexes: int) -> None:

@@ -1,4 +1,9 @@
-"""From listed photos to encoded rows: download, decode in parallel, encode in batches, in order."""
+"""From listed photos to encoded rows: download, decode in parallel, encode in batches, in order.
+
+Downloads, decoders, the encoder and whoever takes the rows work at the same time. In memory are at
+most the pixel values of four batches and of two photos a worker: one batch in the window of the
+decoders, one that is gathered and copied for the encoder, one encoded.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from ingest.decode import DecodedPhoto, DecodeJob, DecodeSettings, decode
 from ingest.download import DownloadFailed, DownloadLimits, download
+from ingest.encoder_thread import Batch, EncoderThread
 from ingest.failure import Failure, Reason
 from ingest.ordered_map import WorkerProcesses, map_in_order
 from ingest.progress import Progress
@@ -20,7 +24,7 @@ from ingest.report import Report
 from ingest.shards import ShardRow
 from ingest.sources import SourcePhoto
 from photo_search.encoder import Encoder
-from photo_search.index import EmbeddedPhoto
+from photo_search.errors import TooManyFailures
 
 _DOWNLOADS = 16
 # Below this many photos, starting worker processes costs more than they save.
@@ -80,17 +84,25 @@ class Pipeline:
             report.add_failure(failure)
 
         batch: list[DecodedPhoto] = []
-        for decoded in _timed(self._decoded(photos, leave_out), report, "decode_wait"):
-            if isinstance(decoded, Failure):
-                leave_out(decoded)
-                continue
-            report.worked += 1
-            batch.append(decoded)
-            if len(batch) == self._batch:
-                yield self._encoded(batch, report, progress)
-                batch = []
-        if batch:
-            yield self._encoded(batch, report, progress)
+        with EncoderThread(self._encoder, report) as encoder:
+            try:
+                for decoded in _timed(self._decoded(photos, leave_out), report, "decode_wait"):
+                    if isinstance(decoded, Failure):
+                        leave_out(decoded)
+                        continue
+                    report.worked += 1
+                    batch.append(decoded)
+                    if len(batch) == self._batch:
+                        encoder.begin(Batch.of(batch))
+                        batch = []
+                    yield from _counted(encoder.finished(), progress)
+                if batch:
+                    encoder.begin(Batch.of(batch))
+                yield from _counted(encoder.rest(), progress)
+            # What is encoded by now, or in a moment, need not be encoded again.
+            except (KeyboardInterrupt, TooManyFailures):
+                yield from _counted(encoder.under_way(), progress)
+                raise
 
     def _decoded(
         self, photos: Sequence[SourcePhoto], leave_out: Callable[[Failure], None]
@@ -101,8 +113,8 @@ class Pipeline:
             if self._workers == 1 or len(photos) <= _FEW_PHOTOS:
                 yield from map(task, jobs)
                 return
-            # Enough ahead that the workers stay busy while a batch is encoded, and no more.
-            window = 2 * self._batch + 2 * self._workers
+            # The next batch, which is taken at once when it may be, and work for the workers.
+            window = self._batch + 2 * self._workers
             with WorkerProcesses(self._workers) as processes:
                 yield from processes.map_in_order(
                     task, jobs, window=window, when_killed=_killed_a_worker
@@ -134,28 +146,6 @@ class Pipeline:
             else:
                 yield job
 
-    def _encoded(
-        self, batch: list[DecodedPhoto], report: Report, progress: Progress
-    ) -> list[ShardRow]:
-        with report.timed("encode"):
-            rows = encoded_rows(self._encoder, batch)
-        progress.update(len(batch))
-        return rows
-
-
-def encoded_rows(encoder: Encoder, batch: Sequence[DecodedPhoto]) -> list[ShardRow]:
-    """Embed decoded photos, one at least, in one call of the encoder.
-
-    Raises:
-        ModelError: The model gives no embedding.
-    """
-    pixel_values = np.stack([decoded.pixel_values for decoded in batch])  # (B, 3, H, W)
-    embeddings = encoder.encode_image(pixel_values)  # (B, D)
-    return [
-        ShardRow(EmbeddedPhoto(decoded.photo, embedding), decoded.version)
-        for decoded, embedding in zip(batch, embeddings, strict=True)
-    ]
-
 
 @contextmanager
 def _downloads() -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
@@ -181,3 +171,9 @@ def _timed(items: Iterator[Item], report: Report, stage: str) -> Iterator[Item]:
         if item is None:
             return
         yield item
+
+
+def _counted(rows: Iterator[list[ShardRow]], progress: Progress) -> Iterator[list[ShardRow]]:
+    for batch in rows:
+        progress.update(len(batch))
+        yield batch

@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ingest.atomic_file import replacing
@@ -18,6 +18,25 @@ from photo_search.errors import TooManyFailures
 MAX_FAILED_SHARE = 0.5
 # With fewer, going on to the end costs nothing.
 _MIN_FAILURES_TO_STOP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunPace:
+    """What a run worked with.
+
+    Attributes:
+        device: What embedded: ``cpu`` or ``cuda``.
+        threads: Of one call of the encoder.
+        batch: Photos of one call.
+        workers: Processes that decoded.
+        timing: What was found by timing other paces; empty where none was.
+    """
+
+    device: str
+    threads: int
+    batch: int
+    workers: int
+    timing: str
 
 
 @dataclass(slots=True)
@@ -37,7 +56,10 @@ class Report:
         failures: Photos left out.
         notes: What a person should know of the source.
         other_files: Files that are no pictures, by extension.
-        seconds: Time by stage; decoding counts as waited for, since it goes on beside the rest.
+        pace: What it worked with; None until that is decided.
+        seconds: Time by stage. Decoders and encoder work beside the rest: ``decode_wait`` and
+            ``encode_wait`` are those that they were waited for, ``encode`` those the encoder
+            worked.
         finished: False when the run stopped early.
         worked: Photos decoded, in the index or on their way there.
         transient: Failures whose cause may pass.
@@ -55,6 +77,7 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     other_files: Counter[str] = field(default_factory=Counter)
+    pace: RunPace | None = None
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     finished: bool = False
     worked: int = 0
@@ -160,7 +183,9 @@ class Report:
             ],
             "notes": self.notes,
             "other_files": dict(self.other_files.most_common()),
+            "pace": None if self.pace is None else asdict(self.pace),
             "photos_per_s": round(self.indexed / total_s, 1) if total_s else 0.0,
+            "encoder_busy_share": round(self.seconds["encode"] / total_s, 3) if total_s else 0.0,
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
         }
         with replacing(path) as partial:

@@ -21,6 +21,7 @@ from ingest.outcomes import (
 from ingest.places import server_connection, shards_directory
 from ingest.shard_files import space_directories
 from ingest.shard_reader import ShardReader
+from photo_search.device import require_precision
 from photo_search.errors import (
     FingerprintMismatch,
     IndexNotFound,
@@ -28,7 +29,7 @@ from photo_search.errors import (
 )
 from photo_search.index import PhotoIndex, create_index, open_index
 from photo_search.index.url import OpenSearchUrl, parse_index_url
-from photo_search.model_bundle import read_model_bundle
+from photo_search.model_bundle import ModelBundle, read_model_bundle
 from photo_search.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def transform(arguments: Namespace, settings: Settings) -> int:
 
     outcome = transform_shards(
         shards_directory(arguments.shards),
-        read_model_bundle(settings.model_dir),
+        _bundle(settings),
         arguments.out / "shards",
         arguments.out / "model",
         dimension=arguments.pca,
@@ -163,15 +164,19 @@ def _load_file(shards: Path, settings: Settings, arguments: Namespace) -> int:
     return DONE
 
 
+def _bundle(settings: Settings) -> ModelBundle:
+    return require_precision(read_model_bundle(settings.model_dir), settings.precision)
+
+
 def _measured(settings: Settings, queries: int) -> IndexFigure:
     from ingest.verify import measure_index
 
-    fingerprint = read_model_bundle(settings.model_dir).fingerprint
+    bundle = _bundle(settings)
     url, access = settings.index_url, settings.index_access
     if isinstance(place := parse_index_url(url), OpenSearchUrl):
         with server_connection(place, access):
             pass  # it answers; otherwise one would have to wait for what a search is granted
-    with closing(open_index(url, fingerprint=fingerprint, access=access)) as index:
+    with closing(open_index(url, fingerprint=bundle.fingerprint, access=access)) as index:
         return measure_index(index, queries=queries)
 
 

@@ -16,6 +16,7 @@ from ingest.cloud.workplace import Workplace, workplace
 from ingest.failure import Failure, Reason
 from ingest.job import IngestOptions, run_ingest
 from ingest.load import Filled
+from ingest.outcomes import say_device
 from ingest.report import Report
 from ingest.shard_files import space_directory
 from ingest.sources import PhotoSource
@@ -50,6 +51,7 @@ def ingest(
         if source is None:
             source = _bucket_source(arguments, place.s3)
         encoder = open_encoder(settings)
+        say_device(encoder, quiet=options.quiet)
         # Before the photos are listed: this run cannot judge what others bring after its list.
         place.pull()
         report = _embed(

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ingest.decode import DecodedPhoto, DecodeJob, DecodeSettings, decode
+from ingest.encoder_thread import Batch, encoded_rows
 from ingest.failure import Failure, Reason
-from ingest.pipeline import encoded_rows
 from ingest.shards import ShardRow
 from ingest.sources import SourcePhoto
 from ingest.sources.bucket import BucketSource
@@ -96,7 +96,7 @@ class PhotoLook:
                 delta.gone.append(photo_id)
                 if found is not None:
                     delta.failures.append(found)
-        delta.rows = encoded_rows(self._encoder, decoded) if decoded else []
+        delta.rows = encoded_rows(self._encoder, Batch.of(decoded)) if decoded else []
         return delta
 
     def _refresh_captions(self) -> set[str]:

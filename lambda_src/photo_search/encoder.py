@@ -1,4 +1,4 @@
-"""The encoder: the only importer of ONNX Runtime.
+"""The encoder: with photo_search.device, the only importer of ONNX Runtime.
 
 Text and image sessions load on first use and apart: a text query never pays for the image tower.
 """
@@ -49,6 +49,7 @@ class Encoder:
         *,
         threads: int = 0,
         device: str = "cpu",
+        device_reason: str = "",
         cached_texts: int = CACHED_TEXTS,
     ) -> None:
         """Prepare an encoder; no file is loaded yet.
@@ -56,16 +57,24 @@ class Encoder:
         Args:
             bundle: The checked bundle.
             threads: Threads of one call; 0 means one per CPU this process may use.
-            device: ``cpu`` or ``cuda``.
+            device: ``cpu`` or ``cuda``; see photo_search.device.
+            device_reason: Why it was taken, where it was not asked for by name.
             cached_texts: How many texts' embeddings are kept, of those that were asked alone.
         """
         self.bundle = bundle
-        self._threads = threads or usable_cpus()
-        self._device = device
+        self.threads = threads or usable_cpus()
+        self.device = device
+        self.device_reason = device_reason
         self._lock = threading.Lock()
         self._text: tuple[Tokenizer, ort.InferenceSession] | None = None
         self._image: ort.InferenceSession | None = None
         self._encode_one = lru_cache(cached_texts)(self._encode_texts)
+
+    def with_threads(self, threads: int) -> Encoder:
+        """The same with another number of threads; it loads towers of its own."""
+        return Encoder(
+            self.bundle, threads=threads, device=self.device, device_reason=self.device_reason
+        )
 
     @property
     def loaded_towers(self) -> tuple[str, ...]:
@@ -150,8 +159,8 @@ class Encoder:
             return tokenizer, tower.result()
 
     def _load(self, tower: str) -> ort.InferenceSession:
-        path = self.bundle.graph_path(tower, on_gpu=self._device == "cuda")
-        return _load(path, threads=self._threads, device=self._device)
+        path = self.bundle.graph_path(tower, on_gpu=self.device == "cuda")
+        return _load(path, threads=self.threads, device=self.device)
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
         expected = (rows, self.bundle.tower_dimension)

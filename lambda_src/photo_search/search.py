@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photo_search.arrays import Float32Array
+from photo_search.device import choose_device, require_precision
 from photo_search.encoder import Encoder
 from photo_search.errors import ImageUrlRefused, InvalidQuery, PhotoNotFound
 from photo_search.index import (
@@ -247,12 +248,18 @@ def open_encoder(settings: Settings) -> Encoder:
     """The encoder that the settings name; the image tower's files are checked when it is loaded.
 
     Raises:
-        ModelError: The bundle is missing or altered.
+        ModelError: The bundle is missing or altered, of another precision than asked for, or
+            nothing that the device can run.
     """
+    bundle = require_precision(
+        read_model_bundle(settings.model_dir, towers_later=True), settings.precision
+    )
+    device = choose_device(settings.encoder_device, bundle)
     return Encoder(
-        read_model_bundle(settings.model_dir, towers_later=True),
+        bundle,
         threads=settings.encoder_threads,
-        device=settings.encoder_device,
+        device=device.name,
+        device_reason=device.reason,
     )
 
 

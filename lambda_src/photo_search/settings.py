@@ -24,6 +24,7 @@ ALLOW_IMAGE_URL_ENV = "ALLOW_IMAGE_URL"
 ALLOW_HTTP_IMAGE_URL_ENV = "ALLOW_HTTP_IMAGE_URL"
 ENCODER_THREADS_ENV = "ENCODER_THREADS"
 ENCODER_DEVICE_ENV = "ENCODER_DEVICE"
+PRECISION_ENV = "PRECISION"
 CORS_ALLOW_ORIGIN_ENV = "CORS_ALLOW_ORIGIN"
 PHOTOS_URL_ENV = "PHOTOS_URL"
 THUMBS_URL_ENV = "THUMBS_URL"
@@ -43,6 +44,7 @@ SETTING_NAMES = (
     ALLOW_HTTP_IMAGE_URL_ENV,
     ENCODER_THREADS_ENV,
     ENCODER_DEVICE_ENV,
+    PRECISION_ENV,
     CORS_ALLOW_ORIGIN_ENV,
     PHOTOS_URL_ENV,
     THUMBS_URL_ENV,
@@ -69,7 +71,8 @@ ARRAY_INDEX_ENV = "AWS_BATCH_JOB_ARRAY_INDEX"
 INDEX_AUTHS = ("sigv4", "basic", "none")
 MAX_THREADS = 1024
 TOWERS = ("text", "image")
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu", "cuda", "auto")
+PRECISIONS = ("fp32", "fp16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,9 @@ class Settings:
     encoder_threads: int = 0
     """Threads of one encoder call; 0 means one per CPU this process may use."""
     encoder_device: str = "cpu"
-    """What embeds: ``cpu`` or ``cuda``."""
+    """What embeds: ``cpu``, ``cuda``, or ``auto``, which takes CUDA where it can."""
+    precision: str = ""
+    """What the bundle must be: ``fp32``, ``fp16`` or ``int8``; empty takes any."""
     cors_allow_origin: str = ""
     """Origin that browsers may call the API from; empty sends no CORS header."""
     photos_url: S3Url | None = None
@@ -160,7 +165,8 @@ def read_settings(
         encoder_threads=read_count(
             given, ENCODER_THREADS_ENV, default=defaults.encoder_threads, limit=MAX_THREADS
         ),
-        encoder_device=_read_device(given, defaults.encoder_device),
+        encoder_device=_read_word(given, ENCODER_DEVICE_ENV, DEVICES, defaults.encoder_device),
+        precision=_read_word(given, PRECISION_ENV, PRECISIONS, defaults.precision),
         cors_allow_origin=read_origin(given, CORS_ALLOW_ORIGIN_ENV, or_all=True),
         photos_url=_read_place(given, PHOTOS_URL_ENV),
         thumbs_url=_read_place(given, THUMBS_URL_ENV),
@@ -276,9 +282,9 @@ def _read_towers(value: str) -> tuple[str, ...]:
     return towers
 
 
-def _read_device(given: Mapping[str, str], default: str) -> str:
-    device = given.get(ENCODER_DEVICE_ENV, default)
-    if device not in DEVICES:
-        msg = f"{ENCODER_DEVICE_ENV} is {device!r}; it may be {' or '.join(DEVICES)}"
+def _read_word(given: Mapping[str, str], name: str, words: tuple[str, ...], default: str) -> str:
+    word = given.get(name, default)
+    if word not in words and word != default:
+        msg = f"{name} is {word!r}; it may be {', '.join(words[:-1])} or {words[-1]}"
         raise SettingsError(msg)
-    return device
+    return word

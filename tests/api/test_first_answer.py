@@ -35,9 +35,10 @@ OF_THE_INSTALLATION = {"__main__", "_distutils_hack"}
 SLOW_STANDARD = {"multiprocessing", "unittest", "xml", "pdb", "doctest", "argparse", "csv"}
 
 CORE = {
-    "arrays", "aws_credentials", "checksums", "container_credentials", "cpus", "encoder", "errors",
-    "index", "model_bundle", "photo", "post_transform", "s3_links", "s3_url", "search",
-    "search_request", "setting_values", "settings", "tokenizer", "unit_norm",
+    "arrays", "aws_credentials", "checksums", "container_credentials", "cpus", "device",
+    "encoder", "errors", "index", "model_bundle", "photo", "post_transform", "s3_links",
+    "s3_url", "search", "search_request", "setting_values", "settings", "tokenizer",
+    "unit_norm",
 }  # fmt: skip
 ENGINE = {
     "checks", "embedding_blocks", "fusion", "photo_row", "protocol", "ranking", "sign_bits",

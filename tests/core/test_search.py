@@ -382,7 +382,7 @@ def test_plain_http_is_downloaded_from_only_where_settings_allow_it(settings):
 def test_the_encoder_gets_the_threads_of_the_settings(settings):
     composed = open_photo_search(replace(settings, encoder_threads=5))
 
-    assert composed.encoder._threads == 5
+    assert composed.encoder.threads == 5
 
 
 def test_a_server_that_holds_the_index_is_reached_with_the_settings_credentials(tiny_bundle_dir):

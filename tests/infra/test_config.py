@@ -110,6 +110,11 @@ ROLE = "arn:aws:iam::123456789012:role/ops"
         ({"lambda_base_image": "a image"}, ["lambda_base_image is 'a image'"]),
         ({"bundle": "models/none"}, ["bundle is 'models/none'", "model.json cannot be read"]),
         ({"bundle": "../elsewhere"}, ["bundle is '../elsewhere'", "the images' context"]),
+        ({"precision": "float16"}, ["precision is 'float16'", "any, fp32, fp16, int8"]),
+        (
+            {"bundle": "models/demo", "precision": "fp16"},
+            ["bundle is 'models/demo', of precision int8", "precision is 'fp16'"],
+        ),
         ({"bundle": "."}, ["bundle is '.'", "the images' context"]),
         ({"sise": "dev"}, ["sise is no key", "did you mean size?"]),
         ({"zzz": "dev"}, ["zzz is no key", "the keys are name"]),

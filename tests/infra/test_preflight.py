@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -71,6 +72,20 @@ class FakeAws:
 def test_nothing_is_missing_where_all_is_there():
     assert find_missing(config(), run=run_all, client=FakeAws()) == []
     assert find_missing(config(vpc="true"), run=run_all, client=FakeAws()) == []
+
+
+@pytest.mark.parametrize(("precision", "lacks"), [("int8", True), ("fp16", False), ("fp32", False)])
+def test_a_model_that_no_gpu_runs_is_said_before_a_job_refuses_it(precision, lacks):
+    exported = replace(config().bundle, directory="build/bundle", precision=precision)
+    with_gpu = replace(config(), bundle=exported)
+    without = replace(config(gpu=False), bundle=exported)
+
+    missing = find_missing(with_gpu, run=run_all, client=FakeAws())
+
+    assert [(one.blocks, "build/bundle is int8" in one.what) for one in missing] == (
+        [(False, True)] if lacks else []
+    )
+    assert find_missing(without, run=run_all, client=FakeAws()) == []
 
 
 def only(missing: list[Missing]) -> Missing:

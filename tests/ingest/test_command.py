@@ -19,6 +19,7 @@ from ingest.exit_codes import OUR_ERROR
 from ingest.progress import progress_bar
 from ingest.writer_lock import writer_lock
 from photo_search import errors
+from photo_search.cpus import usable_cpus
 from tests.ingest.conftest import indexed_photos
 from tests.ingest.fault_server import FaultServer
 from tests.ingest.pictures import write_pictures
@@ -43,6 +44,36 @@ def test_a_folder_is_ingested_and_searched_with_exit_code_0(shell):
     (hit,) = json.loads(alike.stdout)
     assert hit["path"] == "001.jpg"
     assert hit["cosine"] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "batch", "threads"),
+    [
+        ((), 32, 3),
+        (("--batch", "7", "--threads", "2"), 7, 2),
+        (("--batch", "auto", "--threads", "auto"), 32, usable_cpus()),
+    ],
+)
+def test_what_a_run_works_with_may_be_said_or_left_to_it(shell, arguments, batch, threads):
+    write_pictures(shell.photos, 1)
+
+    done = shell.run("folder", shell.photos, *arguments, ENCODER_THREADS="3")
+
+    assert done.returncode == 0, done.stderr
+    pace = json.loads((shell.directory / "build/ingest/report.json").read_text())["pace"]
+    assert (pace["batch"], pace["threads"], pace["timing"]) == (batch, threads, "")
+
+
+def test_the_device_that_was_chosen_is_said_on_one_line(shell):
+    write_pictures(shell.photos, 1)
+
+    done = shell.run("folder", shell.photos, "--device", "auto")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, *_ = done.stdout.splitlines()
+    assert first == "encoding on cpu: this ONNX Runtime has no CUDAExecutionProvider"
+    assert second.startswith("1 photos indexed")
+    assert shell.run("folder", shell.photos, "--device", "auto", "--quiet").stdout == ""
 
 
 def test_the_verb_may_be_said_and_places_may_be_given(shell, tmp_path):
@@ -119,6 +150,12 @@ def test_a_directory_without_photos_gives_exit_code_2_and_no_index(shell):
         ([], "TASK"),
         (["search", "--image", "missing.jpg"], "missing.jpg cannot be read"),
         (["search", "red", "--index", "nowhere://x"], "nowhere://x"),
+        (
+            ["folder", ".", "--device", "cuda"],
+            "is to run on cuda, and this ONNX Runtime has no CUDA",
+        ),
+        (["folder", ".", "--precision", "fp16"], "of precision fp32; fp16 is asked for"),
+        (["verify", "--precision", "fp16"], "of precision fp32; fp16 is asked for"),
     ],
 )
 def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments, message):
@@ -135,6 +172,7 @@ def test_wrong_settings_and_input_give_exit_code_2_and_say_what(shell, arguments
         (("serve", "--port", "70000"), "argument --port: '70000' is no whole number from 0 to"),
         (("folder", "photos", "--workers", "0"), "'0' is no whole number of at least 1"),
         (("folder", "photos", "--batch", "two"), "'two' is no whole number of at least 1"),
+        (("folder", "photos", "--threads", "0"), "'0' is no whole number of at least 1"),
         (("serve", "--photos", "nowhere"), "--photos nowhere is no directory"),
         (("folder", "photos", "--work", "photos/000.jpg/w"), "cannot be used as a directory"),
         (("folder", "photos", "--thumbs", "photos/000.jpg"), "cannot be used as a directory"),

@@ -93,7 +93,7 @@ def test_a_removed_photo_stays_out_of_later_ingests_though_its_file_is_there(ben
     encoder = bench.encoder
 
     class CountingEncoder:
-        bundle = bench.bundle
+        bundle, device, threads = bench.bundle, "cpu", 1
 
         def encode_image(self, pixel_values):
             seen.append(len(pixel_values))
