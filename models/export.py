@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from models.parity import (
 )
 from models.precision import PRECISIONS
 from models.quantise import quantise, require_agreement, top_overlap, tower_agreement
+from models.smoothing import smoothed
 from models.towers import ImageTower, text_tower
 from photo_search.checksums import manifest_sha256
 from photo_search.errors import DiskFull
@@ -124,7 +125,9 @@ def _export(
     embeddings = _embed(floats, sample)
     finished = {tower: ready / f"{tower}.onnx" for tower in floats}
     if can_write(checkpoint.model):
-        _write(checkpoint, finished, int8=precision == "int8")
+        int8 = precision == "int8"
+        with smoothed(checkpoint.model, sample) if int8 else nullcontext():
+            _write(checkpoint, finished, int8=int8)
     else:
         graphs = floats if precision == "fp32" else _export_int8(floats, work)
         for tower, graph in graphs.items():

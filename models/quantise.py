@@ -98,6 +98,6 @@ def require_agreement(tower: str, agreement: TowerAgreement) -> None:
     if not agreement.cosine_p1 >= COSINE_P1_GATE:
         message = (
             f"int8 {tower} tower: cosine p1 to fp32 is {agreement.cosine_p1:.4f}; "
-            f"limit {COSINE_P1_GATE}; export it as fp32"
+            f"limit {COSINE_P1_GATE}; nothing is written; make it with PRECISION=fp32"
         )
         raise QuantisationError(message)
