@@ -190,6 +190,11 @@ bench: .venv/ready ## Figures as ratios, measured side by side in one run; JSON 
 bench-models: .venv-peers/ready ## A query through CLIP beside transformers and open_clip; JSON under build/bench, docs/models.png (5 minutes)
 	$(IMPORT_PATH) $(MODELS)/python -m benchmarks.models --open-clip $(PEERS)/python
 
+.PHONY: recall
+recall: .venv/ready ## Recall of BUNDLE on COCO or Flickr30k (CAPTIONS=dataset_coco.json IMAGES=DIRECTORY AGAINST=an fp32 bundle)
+	$(IMPORT_PATH) $(DEV)/python -m benchmarks.retrieval --bundle "$(BUNDLE)" $(if $(AGAINST),--against "$(AGAINST)") \
+	  $(if $(CAPTIONS),--captions "$(CAPTIONS)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(SPLIT),--split "$(SPLIT)")
+
 .PHONY: prove
 prove: .venv/ready ## The hour-long proofs, resumable; figures under docs/proofs
 	$(DEV)/pytest -n $(TEST_PROCESSES) $(ELSEWHERE) -m proof

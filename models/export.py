@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from models.parity import (
 )
 from models.precision import PRECISIONS
 from models.quantise import require_agreement, top_overlap, tower_agreement
+from models.smoothing import smoothed
 from models.tokenizer_file import compact
 from models.towers import ImageTower, text_tower
 from models.traced_towers import save_folded, save_int8, save_optimised, trace
@@ -119,7 +120,7 @@ def _export(
     floats = _export_float(checkpoint, work)
     embeddings = _embed(floats, sample)
     finished = {tower: ready / f"{tower}.onnx" for tower in floats}
-    _finish(checkpoint, floats, finished, work=work, precision=precision)
+    _finish(checkpoint, floats, finished, sample, work=work, precision=precision)
     agreement = _agreement(embeddings, _embed(finished, sample), precision=precision)
     if precision == "fp16":
         # On a CPU, which rounds less than a GPU: this shows that the graphs are right.
@@ -160,6 +161,7 @@ def _finish(
     checkpoint: Checkpoint,
     floats: dict[str, Path],
     finished: dict[str, Path],
+    sample: Sample,
     *,
     work: Path,
     precision: str,
@@ -167,7 +169,9 @@ def _finish(
     """Write the graphs that the bundle is to have."""
     written = can_write(checkpoint.model)
     if written and precision != "fp16":
-        _write(checkpoint, finished, int8=precision == "int8")
+        int8 = precision == "int8"
+        with smoothed(checkpoint.model, sample) if int8 else nullcontext():
+            _write(checkpoint, finished, int8=int8)
         return
     for tower, graph in floats.items():
         directory, target = _directory(work / precision / tower), finished[tower]

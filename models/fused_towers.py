@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from models.sample import Float32Array
 
+# What stays float32 in int8 towers, of the parts ``patches``, ``tokens`` (the table),
+# ``layers.N.attention``, ``layers.N.out``, ``layers.N.fc1``, ``layers.N.fc2`` and ``projection``.
+EXACT = ("patches", "projection")
 _ACTIVATIONS = {"gelu": "Gelu", "quick_gelu": "QuickGelu"}  # as checkpoints and the runtime say it
 
 
@@ -39,7 +42,13 @@ def can_write(model: PreTrainedModel) -> bool:
 
 
 def write_tower(
-    tower: str, model: CLIPModel, target: Path, *, end_token_id: int, int8: bool
+    tower: str,
+    model: CLIPModel,
+    target: Path,
+    *,
+    end_token_id: int,
+    int8: bool,
+    exact: tuple[str, ...] = EXACT,
 ) -> None:
     """Write one tower's graph, unit norm included.
 
@@ -49,9 +58,10 @@ def write_tower(
         model: One that ``can_write`` says yes to.
         target: The graph's file.
         end_token_id: The state at the first of these is a text's embedding.
-        int8: Whether to quantise; the patch embedding and the projections stay float32.
+        int8: Whether to quantise.
+        exact: Patterns of the parts that stay float32 even so.
     """
-    graph = GraphWriter(int8=int8)
+    graph = GraphWriter(int8=int8, exact=exact)
     if tower == "text":
         source = Tensor("token_ids", TensorProto.INT64, ("batch", "length"))
         pooled = _text(graph, source.name, model.text_model, end_token_id)
@@ -61,7 +71,7 @@ def write_tower(
         source = Tensor("pixel_values", TensorProto.FLOAT, ("batch", 3, size, size))
         pooled = _image(graph, source.name, model.vision_model)
         projection = model.visual_projection
-    projected = graph.linear(pooled, _matrix(projection), None, exact=True)  # (B, D)
+    projected = graph.linear(pooled, _matrix(projection), None, part="projection")  # (B, D)
     norm = graph.node("ReduceL2", projected, graph.weight(np.array([1], np.int64)), keepdims=1)
     unit = graph.node("Div", projected, norm)
     embedding = Tensor("embedding", TensorProto.FLOAT, ("batch", projection.out_features))
@@ -74,7 +84,8 @@ def _text(graph: GraphWriter, token_ids: str, text: nn.Module, end_token_id: int
     zero = graph.weight(np.array([0], np.int64))
     places = graph.weight(_array(text.embeddings.position_embedding.weight))
     places = graph.node("Slice", places, zero, length, zero)  # (L, W)
-    tokens = graph.rows(_array(text.embeddings.token_embedding.weight), token_ids)
+    table = _array(text.embeddings.token_embedding.weight)
+    tokens = graph.rows(table, token_ids, part="tokens")
     states = graph.node("Add", tokens, places)  # (B, L, W)
     # On integers: in half precision the ids of start and end token can be the same number.
     ends = graph.node("Equal", token_ids, graph.weight(np.array(end_token_id, np.int64)))
@@ -122,7 +133,7 @@ def _patches(graph: GraphWriter, pixel_values: str, vision: nn.Module) -> str:
     cut = graph.node("Transpose", cut, perm=[0, 2, 4, 1, 3, 5])
     flat = graph.weight(np.array([0, across**2, 3 * side**2], np.int64))
     cut = graph.node("Reshape", cut, flat)  # (B, N, 3 P²)
-    return graph.linear(cut, kernel.reshape(len(kernel), -1).T, None, exact=True)
+    return graph.linear(cut, kernel.reshape(len(kernel), -1).T, None, part="patches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +148,29 @@ class _Layers:
     def write(self, states: str, pool: Callable[[str], str], last_norm: nn.Module) -> str:
         """Write all layers: ``(B, L, W)`` in, ``(B, W)`` out, pooled and normalised."""
         graph, last = self.graph, self.layers[-1]
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
+            part, attention, mlp = f"layers.{number}", layer.self_attn, layer.mlp
             normed = _layer_norm(graph, states, layer.layer_norm1)
-            attended = self._attention(normed, layer.self_attn)
+            attended = self._attention(normed, attention, part=f"{part}.attention")
             if layer is last:
                 attended, states = pool(attended), pool(states)
-            projected = graph.linear(attended, *_weights(layer.self_attn.out_proj))
+            projected = graph.linear(attended, *_weights(attention.out_proj), part=f"{part}.out")
             states = graph.node("Add", states, projected)
             normed = _layer_norm(graph, states, layer.layer_norm2)
-            inner = self._activation(graph.linear(normed, *_weights(layer.mlp.fc1)))
-            states = graph.node("Add", states, graph.linear(inner, *_weights(layer.mlp.fc2)))
+            inner = graph.linear(normed, *_weights(mlp.fc1), part=f"{part}.fc1")
+            inner = self._activation(inner)
+            outer = graph.linear(inner, *_weights(mlp.fc2), part=f"{part}.fc2")
+            states = graph.node("Add", states, outer)
         return _layer_norm(graph, states, last_norm)
 
-    def _attention(self, states: str, attention: nn.Module) -> str:
+    def _attention(self, states: str, attention: nn.Module, *, part: str) -> str:
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         weight = np.concatenate([_matrix(part) for part in parts], axis=1)  # (W, 3W)
         bias = np.concatenate([_array(part.bias) for part in parts])
         heads = self.config.num_attention_heads
-        return self.graph.attention(states, weight, bias, heads=heads, causal=self.causal)
+        return self.graph.attention(
+            states, weight, bias, heads=heads, causal=self.causal, part=part
+        )
 
     def _activation(self, states: str) -> str:
         op = _ACTIVATIONS[self.config.hidden_act]

@@ -7,6 +7,7 @@ of the domain ``com.microsoft`` are described in ONNX Runtime's ContribOperators
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -80,9 +81,11 @@ class GraphWriter:
 
     Attributes:
         int8: Whether matrix products and tables are int8; otherwise float32.
+        exact: Patterns of the parts that stay float32 in an int8 graph, too.
     """
 
     int8: bool
+    exact: tuple[str, ...] = ()
     _nodes: list[onnx.NodeProto] = field(default_factory=list)
     _weights: list[onnx.TensorProto] = field(default_factory=list)
     _names: int = 0
@@ -108,7 +111,7 @@ class GraphWriter:
         return name
 
     def linear(
-        self, states: str, weight: Float32Array, bias: Float32Array | None, *, exact: bool = False
+        self, states: str, weight: Float32Array, bias: Float32Array | None, *, part: str
     ) -> str:
         """Multiply the last axis by a matrix.
 
@@ -116,9 +119,9 @@ class GraphWriter:
             states: ``(…, in)``.
             weight: ``(in, out)``.
             bias: ``(out,)``.
-            exact: Stay float32 in an int8 graph, too.
+            part: What the product is called among those that stay exact.
         """
-        if self.int8 and not exact:
+        if self._is_int8(part):
             columns, scale = quantised_columns(weight)
             zero = np.array(0, np.int8)
             inputs = [self.weight(array) for array in (columns, scale, zero)]
@@ -128,7 +131,14 @@ class GraphWriter:
         return product if bias is None else self.node("Add", product, self.weight(bias))
 
     def attention(
-        self, states: str, weight: Float32Array, bias: Float32Array, *, heads: int, causal: bool
+        self,
+        states: str,
+        weight: Float32Array,
+        bias: Float32Array,
+        *,
+        heads: int,
+        causal: bool,
+        part: str,
     ) -> str:
         """Attend by every head; queries, keys and values are one matrix product.
 
@@ -138,14 +148,16 @@ class GraphWriter:
             bias: ``(3W,)`` in the same order.
             heads: How many share W.
             causal: Whether a token sees only itself and those before it.
+            part: What the product is called.
         """
-        parts = self.node_of(3, "Split", self.linear(states, weight, bias), axis=-1, num_outputs=3)
+        product = self.linear(states, weight, bias, part=part)
+        parts = self.node_of(3, "Split", product, axis=-1, num_outputs=3)
         facts = {"num_heads": heads, "unidirectional": int(causal)}
         return self.node("MultiHeadAttention", *parts, domain=MICROSOFT, **facts)
 
-    def rows(self, table: Float32Array, indices: str) -> str:
+    def rows(self, table: Float32Array, indices: str, *, part: str) -> str:
         """Look up rows of a table ``(N, W)`` by int64 indices; in int8 each has its own scale."""
-        if not self.int8:
+        if not self._is_int8(part):
             return self.node("Gather", self.weight(table), indices)
         columns, scale = quantised_columns(table.T)
         rounded = self.node("Gather", self.weight(columns.T), indices)
@@ -178,6 +190,9 @@ class GraphWriter:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         save_model(model, target)
+
+    def _is_int8(self, part: str) -> bool:
+        return self.int8 and not any(fnmatchcase(part, pattern) for pattern in self.exact)
 
     def _name(self, word: str) -> str:
         self._names += 1

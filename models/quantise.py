@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COSINE_P1_GATES = {"int8": 0.99, "fp16": 0.9999, "fp32": 0.99999}
 """Least first percentile of cosines to the float graph, for each precision."""
+_REMEDIES = {"int8": "; make it with PRECISION=fp16", "fp16": "; make it with PRECISION=fp32"}
 TOP = 10
 # Below this, int8 rows of the table save less than a decimal of a megabyte.
 _SMALLEST_TABLE = 2**15
@@ -99,7 +100,7 @@ def require_agreement(tower: str, agreement: TowerAgreement, *, precision: str) 
     gate = COSINE_P1_GATES[precision]
     if not agreement.cosine_p1 >= gate:
         message = (
-            f"{precision} {tower} tower: cosine p1 to fp32 is {agreement.cosine_p1:.4f}; "
-            f"limit {gate}; export it as {'fp16 or fp32' if precision == 'int8' else 'fp32'}"
+            f"{precision} {tower} tower: cosine p1 to fp32 is {agreement.cosine_p1:.4f}; limit "
+            f"{gate}; nothing is written{_REMEDIES.get(precision, '')}"
         )
         raise QuantisationError(message)

@@ -17,6 +17,7 @@ from models.parity import open_session, random_pixel_values, random_token_ids, r
 from models.precision import PRECISIONS
 from models.quantise import TowerAgreement, require_agreement
 from models.sample import Sample
+from models.smoothing import smoothed
 from photo_search.encoder import Encoder
 from photo_search.errors import ModelError
 from photo_search.model_bundle import read_model_bundle
@@ -138,18 +139,55 @@ def test_int8_that_strays_too_far_is_refused_and_writes_nothing(directory: Path,
     checkpoint = read_checkpoint(directory)
     spoil_for_int8(checkpoint.model)
 
-    with pytest.raises(QuantisationError, match=r"cosine p1 .* limit 0\.99"):
+    wanted = r"int8 image tower: cosine p1 .* limit 0\.99; .*PRECISION=fp16"
+    with pytest.raises(QuantisationError, match=wanted):
         export(checkpoint, tmp_path / "bundle", precision="int8")
 
     assert list(tmp_path.iterdir()) == []
 
 
 def spoil_for_int8(model: CLIPModel) -> None:
-    """Let one activation be so large that the rest share one step of the eight-bit scale."""
+    """Let one activation be so large that the rest share one step of the eight-bit scale.
+
+    Behind the activation function, where nothing evens it out.
+    """
     with torch.no_grad():
         for layer in model.vision_model.encoder.layers:
-            layer.layer_norm2.bias[0] = 1e5
-            layer.mlp.fc1.weight[:, 0] = 0
+            layer.mlp.fc1.bias[0] = 1e5
+            layer.mlp.fc2.weight[:, 0] = 0
+
+
+def test_large_channels_behind_a_layer_norm_cost_int8_nothing(directory: Path, tmp_path: Path):
+    checkpoint = read_checkpoint(directory)
+    with torch.no_grad():
+        for tower in (checkpoint.model.text_model, checkpoint.model.vision_model):
+            for layer in tower.encoder.layers:
+                layer.layer_norm2.bias[0] = 1e4
+                layer.mlp.fc1.weight[:, 0] = 0
+
+    manifest = export(checkpoint, tmp_path / "bundle", precision="int8")
+
+    assert min(manifest["agreement"]["cosine_p1"].values()) > 0.999
+
+
+def test_smoothing_computes_the_same_and_leaves_every_weight_as_it_was(directory: Path):
+    model = read_checkpoint(directory).model
+    sample = inputs(read_checkpoint(directory), seed=1)
+    values = torch.from_numpy(sample.pixel_values[1])
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with torch.inference_mode():
+        expected = model.get_image_features(values).pooler_output
+        with smoothed(model, sample):
+            actual = model.get_image_features(values).pooler_output
+            changed = [
+                name
+                for name, weight in model.state_dict().items()
+                if not torch.equal(weight, before[name])
+            ]
+
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
+    assert any("layer_norm1.weight" in name for name in changed)
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
 def test_int8_keeps_the_space_and_is_smaller(directory: Path, tmp_path: Path):

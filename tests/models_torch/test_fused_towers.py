@@ -101,6 +101,22 @@ def test_a_layer_has_one_attention_node_and_four_products(tmp_path: Path, tower:
     assert found["MatMul"] == (2 if tower == "image" else 1)
 
 
+def test_parts_that_are_named_stay_float(tmp_path: Path):
+    exact = ("tokens", "layers.0.*", "layers.*.fc2")
+    for tower in ("text", "image"):
+        write_tower(
+            tower, clip(), tmp_path / f"{tower}.onnx", end_token_id=END, int8=True, exact=exact
+        )
+
+        found = operators(tmp_path / f"{tower}.onnx")
+
+        # Of the first layer's four products none is int8, of each other's all but one; patches and
+        # projection are, since nothing names them.
+        assert found["MatMul"] == 4 + (LAYERS - 1)
+        assert found["DynamicQuantizeMatMul"] == 3 * (LAYERS - 1) + (2 if tower == "image" else 1)
+        assert found["Mul"] == 0  # which scales the rows of an int8 table
+
+
 def test_int8_stays_near_float(tmp_path: Path):
     model = clip()
     for name, int8 in (("float", False), ("int8", True)):
