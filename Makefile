@@ -104,7 +104,7 @@ image: ## Build the Lambda's image with Docker and print its size (BASE_IMAGE=â€
 .PHONY: image-ingest
 image-ingest: ## Build the ingest job's images, for GPUs and for CPUs
 	$(call build_image,ingest/Dockerfile,photo-search-ingest:cpu,--target cpu)
-	$(call build_image,ingest/Dockerfile,photo-search-ingest:gpu,--target gpu)
+	$(call build_image,ingest/Dockerfile,photo-search-ingest:gpu,--target gpu,$(GPU_BUNDLE))
 
 .PHONY: invoke
 invoke: .venv/ready .venv-sam/ready synth ## Send one event to the image by `sam local invoke` (EVENT=events/text.json)
@@ -133,8 +133,9 @@ SAM = $(IMPORT_PATH) $(DEV)/python -m local.lambda_image --sam .venv-sam/bin/sam
 # Debian's own client builds with BuildKit, which reads the ignore file beside each Dockerfile.
 DOCKER ?= $(firstword $(wildcard /usr/bin/docker) docker)
 BUNDLE ?= $(if $(wildcard build/bundle/model.json),build/bundle,models/demo)
+GPU_BUNDLE ?= $(if $(wildcard build/bundle-gpu/model.json),$(BUNDLE:build/bundle=build/bundle-gpu),$(BUNDLE))
 define build_image
-	@DOCKER_BUILDKIT=1 $(DOCKER) build -q -f $(1) $(3) -t $(2) --build-arg BUNDLE=$(BUNDLE) \
+	@DOCKER_BUILDKIT=1 $(DOCKER) build -q -f $(1) $(3) -t $(2) --build-arg BUNDLE=$(or $(4),$(BUNDLE)) \
 	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) . >/dev/null
 	@$(DOCKER) history --no-trunc --human=false --format '{{.Size}} {{.CreatedBy}}' $(2) | awk \
 	  '{all += $$1} /COPY \/image\// {own += $$1} END {printf "$(2): %d MB, %d MB of it above the base\n", all / 1e6, own / 1e6}'

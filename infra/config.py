@@ -69,6 +69,7 @@ class IngestConfig:
 
     Attributes:
         gpu_families: Instance families with a GPU; empty for none, then only the CPU job exists.
+        gpu_bundle: The model in the GPU image, of the same embedding space as the others'.
         max_vcpus: Of all instances of the GPU job together; a g4dn.xlarge has 4.
         writer_memory_mb: Of the Lambda that indexes new photos.
         base_image: Base of the CPU image; empty for the Dockerfile's own.
@@ -76,6 +77,7 @@ class IngestConfig:
     """
 
     gpu_families: tuple[str, ...]
+    gpu_bundle: Bundle
     max_vcpus: int
     writer_memory_mb: int
     base_image: str
@@ -93,7 +95,7 @@ class DeploymentConfig:
         index: ``domain`` or ``embedded``: the SQLite index in S3, and no domain.
         auth: Who may ask the API: ``jwt``, ``iam``, ``key`` or ``none``.
         vpc: Whether domain and Lambda lie in a VPC. Cannot be changed later.
-        bundle: The model in the images.
+        bundle: The model in the images, but for the GPU's.
         allow_demo_model: Whether the demo's model may be deployed.
         search: Lambda and API.
         domain: Its nodes.

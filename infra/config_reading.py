@@ -10,7 +10,15 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.bundle import ANY_PRECISION, PRECISIONS, Bundle, default_bundle, read_bundle
+from infra.bundle import (
+    ANY_PRECISION,
+    PRECISIONS,
+    Bundle,
+    default_bundle,
+    default_gpu_bundle,
+    read_bundle,
+    read_gpu_bundle,
+)
 from infra.config import (
     API_TIMEOUT_S,
     DeploymentConfig,
@@ -34,6 +42,7 @@ KEYS = (
     "vpc",
     "gpu",
     "bundle",
+    "gpu_bundle",
     "precision",
     "allow_demo_model",
     "memory_mb",
@@ -88,7 +97,7 @@ def read_config(context: Mapping[str, object], *, root: Path) -> DeploymentConfi
     Args:
         context: Keys of ``KEYS`` to text or JSON values; keys with ``:``, ``@`` or ``/`` are CDK's
             own and passed over.
-        root: The repository, where the bundle lies.
+        root: The repository, where the bundles lie.
 
     Raises:
         ConfigError: A key is unknown, or a value malformed, out of range or at odds with another.
@@ -104,6 +113,7 @@ def read_config(context: Mapping[str, object], *, root: Path) -> DeploymentConfi
     if vpc and index == "embedded":
         msg = "vpc is true but index is 'embedded'; without a domain there is nothing to enclose"
         raise ConfigError(msg)
+    bundle = _bundle(values, root)
     return DeploymentConfig(
         name=_name(values, auth),
         region=region,
@@ -111,11 +121,11 @@ def read_config(context: Mapping[str, object], *, root: Path) -> DeploymentConfi
         index=index,
         auth=auth,
         vpc=vpc,
-        bundle=_bundle(values, root),
+        bundle=bundle,
         allow_demo_model=values.flag("allow_demo_model", default=False),
         search=_search(values, auth, production=production),
         domain=_domain(values, region, index, production=production),
-        ingest=_ingest(values, region),
+        ingest=_ingest(values, region, bundle, root),
         embedded_index_key=values.text("embedded_index_key", "photos.db", *_KEY),
         lambda_base_image=values.text("lambda_base_image", "", *_IMAGE),
         keep=values.flag("keep", default=production),
@@ -221,7 +231,12 @@ def _domain(values: ContextValues, region: str, index: str, *, production: bool)
     )
 
 
-def _ingest(values: ContextValues, region: str) -> IngestConfig:
+def _gpu_bundle(values: ContextValues, root: Path, bundle: Bundle) -> Bundle:
+    directory = values.text("gpu_bundle", default_gpu_bundle(root, bundle), *_DIRECTORY)
+    return read_gpu_bundle(root, directory, bundle)
+
+
+def _ingest(values: ContextValues, region: str, bundle: Bundle, root: Path) -> IngestConfig:
     families = REGIONS[region].gpu_families
     gpu = values.flag("gpu", default=True)
     if gpu and not families:
@@ -233,6 +248,8 @@ def _ingest(values: ContextValues, region: str) -> IngestConfig:
         raise ConfigError(msg)
     return IngestConfig(
         gpu_families=families if gpu else (),
+        # Without GPUs there is no image for it, and what lies there is nobody's concern.
+        gpu_bundle=_gpu_bundle(values, root, bundle) if gpu else bundle,
         max_vcpus=values.whole("max_vcpus", 16, 4, 1_000, "vCPUs"),
         writer_memory_mb=values.whole("writer_memory_mb", 3538, 1769, 10_240, "MB"),
         base_image=values.text("ingest_base_image", "", *_IMAGE),

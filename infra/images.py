@@ -9,6 +9,7 @@ from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
+from infra.bundle import Bundle
 from infra.config import DeploymentConfig
 from infra.image_context import ROOT, context_patterns
 
@@ -29,7 +30,7 @@ class _Build(TypedDict):
 
 def search_image(config: DeploymentConfig) -> lambda_.DockerImageCode:
     """The image that answers searches."""
-    build = _build(SEARCH_DOCKERFILE, config, base_image=config.lambda_base_image)
+    build = _build(SEARCH_DOCKERFILE, config.bundle, base_image=config.lambda_base_image)
     return lambda_.DockerImageCode.from_image_asset(str(ROOT), **build)
 
 
@@ -51,21 +52,25 @@ def function_image(config: DeploymentConfig, handler: str) -> lambda_.DockerImag
 
 def _ingest_build(config: DeploymentConfig, target: str) -> _Build:
     ingest = config.ingest
-    base_image = ingest.gpu_base_image if target == GPU_TARGET else ingest.base_image
-    return _build(INGEST_DOCKERFILE, config, base_image=base_image, target=target)
+    bundle, base_image = (
+        (ingest.gpu_bundle, ingest.gpu_base_image)
+        if target == GPU_TARGET
+        else (config.bundle, ingest.base_image)
+    )
+    return _build(INGEST_DOCKERFILE, bundle, base_image=base_image, target=target)
 
 
 def _build(
-    dockerfile: str, config: DeploymentConfig, *, base_image: str, target: str | None = None
+    dockerfile: str, bundle: Bundle, *, base_image: str, target: str | None = None
 ) -> _Build:
-    build_args = {"BUNDLE": config.bundle.directory}
+    build_args = {"BUNDLE": bundle.directory}
     if base_image:
         build_args["BASE_IMAGE"] = base_image
     return _Build(
         file=dockerfile,
         target=target,
         build_args=build_args,
-        exclude=context_patterns(dockerfile, config),
+        exclude=context_patterns(dockerfile, bundle),
         ignore_mode=cdk.IgnoreMode.DOCKER,
         # Neither onnxruntime's GPU wheels nor a stable start on arm64 are to be had.
         platform=assets.Platform.LINUX_AMD64,

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.bundle import GPU_BUNDLE, gpu_export
 from infra.config import ConfigError, DeploymentConfig
 from infra.config_reading import read_config
 from infra.context import add_context_argument, read_context
@@ -89,17 +90,19 @@ def _missing_tools(run: Run) -> Iterator[Missing]:
 
 
 def _missing_model(config: DeploymentConfig) -> Iterator[Missing]:
+    gpu_bundle = config.ingest.gpu_bundle
     if config.bundle.is_demo:
         if not config.allow_demo_model:
             yield Missing(
                 f"a model of photographs: {config.bundle.directory} knows the demo's drawn "
                 "pictures alone. Export one to build/bundle (README), or give allow_demo_model=true"
             )
-    elif config.ingest.gpu_families and config.bundle.precision == "int8":
+    elif config.ingest.gpu_families and not gpu_bundle.runs_on_gpu:
+        shared = gpu_bundle.directory == config.bundle.directory
+        export = gpu_export(GPU_BUNDLE if shared else gpu_bundle.directory, config.bundle)
         yield Missing(
-            f"a model that a GPU runs: {config.bundle.directory} is int8, for CPUs alone, and a "
-            "job with a GPU refuses it. Export it in fp16 or fp32, or keep to CPUs (gpu=false)",
-            blocks=False,
+            f"a model that a GPU runs: {gpu_bundle.directory} is {gpu_bundle.precision}, for CPUs "
+            f"alone, and a job with a GPU refuses it: {export}; or keep to CPUs (-c gpu=false)"
         )
 
 

@@ -45,6 +45,7 @@ def checkout(tmp_path_factory):
         ("lambda_src/requirements-runtime.txt", BOTH),
         ("models/demo/text.onnx", BOTH),
         ("build/bundle/model.json", BOTH),
+        ("build/bundle-gpu/model.json", {INGEST}),
         ("lambda_src/Dockerfile", {SEARCH}),
         ("lambda_src/handler.py", {SEARCH}),
         ("lambda_src/http_api/routes.py", {SEARCH}),

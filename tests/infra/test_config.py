@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +110,8 @@ ROLE = "arn:aws:iam::123456789012:role/ops"
         ({"lambda_base_image": "a image"}, ["lambda_base_image is 'a image'"]),
         ({"bundle": "models/none"}, ["bundle is 'models/none'", "model.json cannot be read"]),
         ({"bundle": "../elsewhere"}, ["bundle is '../elsewhere'", "the images' context"]),
+        ({"gpu_bundle": "models/none"}, ["gpu_bundle is 'models/none'", "cannot be read"]),
+        ({"gpu_bundle": "../elsewhere"}, ["gpu_bundle is '../elsewhere'", "the images' context"]),
         ({"precision": "float16"}, ["precision is 'float16'", "any, fp32, fp16, int8"]),
         (
             {"bundle": "models/demo", "precision": "fp16"},
@@ -144,14 +146,57 @@ def test_a_bundle_whose_manifest_is_no_manifest_is_refused(tmp_path, manifest):
         read_config({"bundle": "models/own"}, root=tmp_path)
 
 
+def place_bundle(root: Path, directory: str, **facts: object) -> None:
+    """The demo's manifest in a directory, with other facts."""
+    manifest = json.loads((ROOT / "models/demo/model.json").read_text("utf-8"))
+    (root / directory).mkdir(parents=True)
+    (root / directory / "model.json").write_text(json.dumps(manifest | facts))
+
+
 def test_an_exported_bundle_is_taken_before_the_demos(tmp_path):
-    for place in ("models/demo", "build/bundle"):
-        (tmp_path / place).mkdir(parents=True)
-        shutil.copy(ROOT / "models/demo/model.json", tmp_path / place)
+    for directory in ("models/demo", "build/bundle"):
+        place_bundle(tmp_path, directory)
 
     assert read_config({}, root=tmp_path).bundle.directory == "build/bundle"
     (tmp_path / "build/bundle/model.json").unlink()
     assert read_config({}, root=tmp_path).bundle.is_demo
+
+
+def test_a_bundle_for_gpus_is_taken_where_one_was_exported(tmp_path):
+    place_bundle(tmp_path, "build/bundle")
+    place_bundle(tmp_path, "models/own", precision="fp32")
+    alone = read_config({}, root=tmp_path)
+    place_bundle(tmp_path, "build/bundle-gpu", precision="fp16")
+    beside = read_config({"precision": "int8"}, root=tmp_path)
+    named = read_config({"gpu_bundle": "models/own"}, root=tmp_path)
+
+    assert alone.ingest.gpu_bundle == alone.bundle
+    assert beside.bundle == alone.bundle
+    assert beside.ingest.gpu_bundle.directory == "build/bundle-gpu"
+    assert beside.ingest.gpu_bundle.precision == "fp16"
+    assert named.ingest.gpu_bundle.directory == "models/own"
+
+
+def test_the_demo_is_deployed_alone_whatever_was_exported_for_gpus(tmp_path):
+    place_bundle(tmp_path, "models/demo")
+    place_bundle(tmp_path, "build/bundle-gpu", precision="fp16", fingerprint="b" * 64)
+
+    assert read_config({}, root=tmp_path).ingest.gpu_bundle.is_demo
+
+
+def test_a_bundle_for_gpus_must_be_of_the_same_embedding_space(tmp_path):
+    place_bundle(tmp_path, "build/bundle", fingerprint="a" * 64)
+    place_bundle(tmp_path, "build/bundle-gpu", precision="fp16", fingerprint="b" * 64)
+
+    with pytest.raises(ConfigError) as refusal:
+        read_config({}, root=tmp_path)
+
+    for word in ("'build/bundle-gpu'", "'build/bundle'", "a" * 64, "b" * 64):
+        assert word in str(refusal.value)
+    assert "make model PRECISION=fp16 OUT=build/bundle-gpu" in str(refusal.value)
+    # As the message says; what lies there goes into no image then.
+    on_cpus = read_config({"gpu": "false"}, root=tmp_path)
+    assert on_cpus.ingest.gpu_bundle == on_cpus.bundle
 
 
 def test_an_open_api_downloads_no_pictures_unless_it_shall():

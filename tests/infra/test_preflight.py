@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from moto import mock_aws
 
 from infra import preflight
+from infra.bundle import Bundle
 from infra.config import DeploymentConfig
 from infra.config_reading import read_config
 from infra.image_context import ROOT
@@ -76,16 +77,45 @@ def test_nothing_is_missing_where_all_is_there():
 
 @pytest.mark.parametrize(("precision", "lacks"), [("int8", True), ("fp16", False), ("fp32", False)])
 def test_a_model_that_no_gpu_runs_is_said_before_a_job_refuses_it(precision, lacks):
-    exported = replace(config().bundle, directory="build/bundle", precision=precision)
-    with_gpu = replace(config(), bundle=exported)
-    without = replace(config(gpu=False), bundle=exported)
+    one_for_all = exported("build/bundle", precision)
 
-    missing = find_missing(with_gpu, run=run_all, client=FakeAws())
+    missing = find_missing(holding(one_for_all, one_for_all), run=run_all, client=FakeAws())
 
-    assert [(one.blocks, "build/bundle is int8" in one.what) for one in missing] == (
-        [(False, True)] if lacks else []
+    assert [(one.blocks, f"build/bundle is {precision}" in one.what) for one in missing] == (
+        [(True, True)] if lacks else []
     )
-    assert find_missing(without, run=run_all, client=FakeAws()) == []
+    on_cpus = holding(one_for_all, one_for_all, gpu=False)
+    assert find_missing(on_cpus, run=run_all, client=FakeAws()) == []
+
+
+def test_a_second_bundle_lets_gpus_run_what_answers_in_int8():
+    wanted = holding(exported("build/bundle", "int8"), exported("build/bundle-gpu", "fp16"))
+
+    assert find_missing(wanted, run=run_all, client=FakeAws()) == []
+
+
+@pytest.mark.parametrize(
+    ("gpu_directory", "out"),
+    [("build/bundle", "build/bundle-gpu"), ("models/own-gpu", "models/own-gpu")],
+)
+def test_the_command_that_makes_a_model_for_gpus_is_told(gpu_directory, out):
+    wanted = holding(exported("build/bundle", "int8"), exported(gpu_directory, "int8"))
+
+    one = only(find_missing(wanted, run=run_all, client=FakeAws()))
+
+    assert f"make model PRECISION=fp16 OUT={out}, with the MODEL and REVISION" in one.what
+    assert "made build/bundle (photo-search/demo-clip)" in one.what
+    assert "-c gpu=false" in one.what
+    assert one.blocks
+
+
+def exported(directory: str, precision: str) -> Bundle:
+    return replace(config().bundle, directory=directory, precision=precision)
+
+
+def holding(bundle: Bundle, gpu_bundle: Bundle, **context: object) -> DeploymentConfig:
+    wanted = config(**context)
+    return replace(wanted, bundle=bundle, ingest=replace(wanted.ingest, gpu_bundle=gpu_bundle))
 
 
 def only(missing: list[Missing]) -> Missing:
