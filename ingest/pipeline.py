@@ -83,6 +83,10 @@ class Pipeline:
             progress.update()
             report.add_failure(failure)
 
+        if photos:
+            with report.timed("encode"):
+                # Not in the encoder's thread: see photo_search.huge_pages.
+                self._encoder.warm_up(("image",))
         batch: list[DecodedPhoto] = []
         with EncoderThread(self._encoder, report) as encoder:
             try:

@@ -1,4 +1,4 @@
-"""The figures as bars, drawn by Pillow: four panels, shorter is better in each."""
+"""The figures as bars, drawn by Pillow: five panels, shorter is better in each."""
 
 from __future__ import annotations
 
@@ -34,8 +34,12 @@ def draw(
     rows = [row for row in warm if row["threads"] == threads]
     panels: list[tuple[str, list[Bar]]] = [
         (
-            f"Warm text of {TEXT_TOKENS} tokens, ms",
-            [_bar(row, "text_ms", limit, "text", TEXT_TOKENS) for row in rows],
+            f"Warm text of {TEXT_TOKENS} tokens, one after the other, ms",
+            [(str(row["contender"]), float(row["text_ms"]), None) for row in rows],
+        ),
+        (
+            "The same after a pause in which the others used the CPU's caches, ms",
+            [_bar(row, "text_after_pause_ms", limit, "text", TEXT_TOKENS) for row in rows],
         ),
         (
             "Warm image, from the bytes of a 1080 x 1620 JPEG, ms",

@@ -9,7 +9,7 @@ from benchmarks.models.limits import Limits
 
 TEXT_TOKENS = 8
 IMAGE_PLACES = 50
-_LESS_IS_BETTER = ("text_ms", "image_ms", "text_resident_mb")
+_LESS_IS_BETTER = ("text_ms", "text_after_pause_ms", "image_ms", "text_resident_mb")
 
 Row = Mapping[str, Figure]
 
@@ -62,7 +62,8 @@ def limit_rows(limits: Mapping[int, Limits], warm: Sequence[Row]) -> list[dict[s
                 "fp32 GFLOP/s": limit.fp32_per_s / 1e9,
                 "int8 GOP/s": limit.int8_per_s / 1e9,
                 "text limit ms": text_ms,
-                "text / limit": float(row["text_ms"]) / text_ms,
+                # Of texts in a row the weights may come from the CPU's caches.
+                "text / limit": float(row["text_after_pause_ms"]) / text_ms,
                 "image limit ms": image_ms,
                 "image / limit": float(row["image_ms"]) / image_ms,
             }

@@ -18,6 +18,7 @@ import numpy as np
 from photo_search.arrays import Float32Array, Int64Array
 from photo_search.cpus import usable_cpus
 from photo_search.errors import ModelError
+from photo_search.huge_pages import huge_pages
 from photo_search.model_bundle import ModelBundle
 from photo_search.unit_norm import normalised
 
@@ -134,10 +135,7 @@ class Encoder:
             return np.empty((0, self.bundle.dimension), np.float32)
         with self._lock:
             if self._image is None:
-                with ThreadPoolExecutor(1) as threads:
-                    tower = threads.submit(self._load, "image")
-                    self.bundle.check_tower("image")
-                self._image = tower.result()
+                self._image = self._load("image")
         embedding = _run(self._image, "pixel_values", pixel_values)  # (B, tower D)
         embedding = self._checked(embedding, len(pixel_values))
         if self.bundle.post_transform is not None:
@@ -145,22 +143,22 @@ class Encoder:
         return embedding
 
     def _load_text(self) -> tuple[Tokenizer, ort.InferenceSession]:
-        """Load tokenizer and tower, and check the tower's files, each beside the others.
-
-        None of the three holds Python's lock, and together they are half of a process's start.
-        """
         from photo_search.tokenizer import Tokenizer
 
-        with ThreadPoolExecutor(2) as threads:
-            checked = threads.submit(self.bundle.check_tower, "text")
-            tower = threads.submit(self._load, "text")
-            tokenizer = Tokenizer(self.bundle.tokenizer_path, self.bundle.text)
-            checked.result()
-            return tokenizer, tower.result()
+        with ThreadPoolExecutor(1) as pool:
+            tokenizer = pool.submit(Tokenizer, self.bundle.tokenizer_path, self.bundle.text)
+            tower = self._load("text")
+        return tokenizer.result(), tower
 
     def _load(self, tower: str) -> ort.InferenceSession:
+        """Load a tower; its files' sums are taken meanwhile, which is as long as the rest."""
         path = self.bundle.graph_path(tower, on_gpu=self.device == "cuda")
-        return _load(path, threads=self.threads, device=self.device)
+        with ThreadPoolExecutor(1) as pool:
+            checked = pool.submit(self.bundle.check_tower, tower)
+            try:
+                return _load(path, threads=self.threads, device=self.device)
+            finally:
+                checked.result()  # an altered file is why whatever else failed
 
     def _checked(self, embedding: Float32Array, rows: int) -> Float32Array:
         expected = (rows, self.bundle.tower_dimension)
@@ -199,8 +197,11 @@ def _load(path: Path, *, threads: int, device: str) -> ort.InferenceSession:
         raise ModelError(msg)
     if device == "cuda":
         ort.preload_dlls()  # CUDA and cuDNN lie among the Python packages
+    weights_bytes = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
     try:
-        session = ort.InferenceSession(str(path), options, providers=[provider])
+        # Twice, since fp16 becomes float32.
+        with huge_pages(2 * weights_bytes):
+            session = ort.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:
         msg = f"{path} cannot be loaded: {error}"
         raise ModelError(msg) from error

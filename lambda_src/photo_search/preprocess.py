@@ -34,9 +34,13 @@ def preprocess(image: Image.Image, spec: ImageSpec) -> Float32Array:
         square = _resize_and_crop(image, spec.size)
     else:
         square = image.resize((spec.size, spec.size), _SQUASH_FILTERS[spec.resize])
-    pixels = np.asarray(square, dtype=np.float32) / np.float32(255)  # (S, S, 3)
-    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)  # (3,)
-    return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))  # (3, S, S)
+    mean, std = (np.array(three, np.float32)[:, None, None] for three in (spec.mean, spec.std))
+    # Channels first, then in place: along three values at a time, it takes six times as long.
+    pixels = np.asarray(square).transpose(2, 0, 1).astype(np.float32, order="C")  # (3, S, S)
+    pixels /= 255
+    pixels -= mean
+    pixels /= std
+    return pixels
 
 
 def _resize_and_crop(image: Image.Image, size: int) -> Image.Image:

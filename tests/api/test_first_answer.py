@@ -36,8 +36,8 @@ SLOW_STANDARD = {"multiprocessing", "unittest", "xml", "pdb", "doctest", "argpar
 
 CORE = {
     "arrays", "aws_credentials", "checksums", "container_credentials", "cpus", "device",
-    "encoder", "errors", "index", "model_bundle", "photo", "post_transform", "s3_links",
-    "s3_url", "search", "search_request", "setting_values", "settings", "tokenizer",
+    "encoder", "errors", "huge_pages", "index", "model_bundle", "photo", "post_transform",
+    "s3_links", "s3_url", "search", "search_request", "setting_values", "settings", "tokenizer",
     "unit_norm",
 }  # fmt: skip
 ENGINE = {

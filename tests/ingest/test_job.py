@@ -396,6 +396,9 @@ def test_search_works_while_an_ingest_is_under_way(bench):
 
         bundle, device, threads = bench.bundle, "cpu", 1
 
+        def warm_up(self, towers):
+            assert towers == ("image",)
+
         def encode_image(self, pixel_values):
             seen.append(len(bench.indexed()))
             return encoder.encode_image(pixel_values)
@@ -415,6 +418,9 @@ def test_ctrl_c_keeps_what_is_encoded(bench):
     class Interrupted:
         bundle, device, threads = bench.bundle, "cpu", 1
         calls = 0
+
+        def warm_up(self, towers):
+            assert towers == ("image",)
 
         def encode_image(self, pixel_values):
             self.calls += 1
@@ -503,6 +509,9 @@ def test_a_model_that_gives_nonsense_ends_the_run(bench):
 
     class Nonsense:
         bundle, device, threads = bench.bundle, "cpu", 1
+
+        def warm_up(self, towers):
+            assert towers == ("image",)
 
         def encode_image(self, pixel_values):
             msg = "an embedding has norm nan"

@@ -95,6 +95,9 @@ def test_a_removed_photo_stays_out_of_later_ingests_though_its_file_is_there(ben
     class CountingEncoder:
         bundle, device, threads = bench.bundle, "cpu", 1
 
+        def warm_up(self, towers):
+            assert towers == ("image",)
+
         def encode_image(self, pixel_values):
             seen.append(len(pixel_values))
             return encoder.encode_image(pixel_values)

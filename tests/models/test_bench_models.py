@@ -14,6 +14,7 @@ def warm(contender: str, *, threads: int = 1, ms: float = 10.0) -> dict[str, Fig
         "contender": contender,
         "threads": threads,
         "text_ms": ms,
+        "text_after_pause_ms": ms,
         "image_ms": ms,
         "text_resident_mb": ms,
         "images_per_s": 1000 / ms,

@@ -12,6 +12,7 @@ from transformers import CLIPImageProcessorPil, SiglipImageProcessorPil
 from models.checkpoint import Checkpoint, read_checkpoint
 from models.export import Origin, export_bundle
 from models.parity import TOLERANCE, open_session, run
+from models.quantise import COSINE_P1_GATES
 from models.world_sample import world_sample
 from photo_search.encoder import Encoder
 from photo_search.model_bundle import ImageSpec, ModelBundle, ResizeRule, read_model_bundle
@@ -96,6 +97,26 @@ def test_words_go_the_whole_way(bundle: ModelBundle):
     if bundle.text.clean != "none":
         assert similar == pytest.approx(1, abs=1e-5)
     assert other < 0.99999
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_every_kind_comes_in_every_precision(
+    checkpoint: Checkpoint, bundle: ModelBundle, tmp_path: Path, precision: str
+):
+    sample = world_sample(checkpoint, count=20)
+    origin = Origin("test/tiny", "0", "MIT")
+
+    export_bundle(checkpoint, tmp_path, origin=origin, sample=sample, precision=precision)
+
+    smaller = read_model_bundle(tmp_path)
+    assert (smaller.precision, smaller.fingerprint) == (precision, bundle.fingerprint)
+    least = COSINE_P1_GATES[precision]
+    ids, pixel_values = sample.token_ids[0], sample.pixel_values[0]
+    for on_gpu in {False, precision == "fp16"}:
+        for tower, values in (("text", ids), ("image", pixel_values)):
+            expected = run(open_session(bundle.graph_path(tower)), values)
+            actual = run(open_session(smaller.graph_path(tower, on_gpu=on_gpu)), values)
+            assert (actual * expected).sum(axis=1).min() >= least
 
 
 PIXELS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
