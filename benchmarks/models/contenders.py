@@ -122,7 +122,10 @@ class Ours:
         from photo_search.model_bundle import read_model_bundle
 
         self._encoder = Encoder(
-            read_model_bundle(bundle, towers_later=True), threads=threads, cached_texts=0
+            read_model_bundle(bundle, towers_later=True),
+            threads=threads,
+            spins=True,
+            cached_texts=0,
         )
 
     def text(self, text: str) -> object:

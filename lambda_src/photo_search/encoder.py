@@ -51,6 +51,7 @@ class Encoder:
         threads: int = 0,
         device: str = "cpu",
         device_reason: str = "",
+        spins: bool = False,
         cached_texts: int = CACHED_TEXTS,
     ) -> None:
         """Prepare an encoder; no file is loaded yet.
@@ -60,12 +61,15 @@ class Encoder:
             threads: Threads of one call; 0 means one per CPU this process may use.
             device: ``cpu`` or ``cuda``; see photo_search.device.
             device_reason: Why it was taken, where it was not asked for by name.
+            spins: Whether a call's threads wait for each other awake, as long as it runs: quicker
+                by a quarter where nothing else wants the CPUs, slower where something does.
             cached_texts: How many texts' embeddings are kept, of those that were asked alone.
         """
         self.bundle = bundle
         self.threads = threads or usable_cpus()
         self.device = device
         self.device_reason = device_reason
+        self._spins = spins
         self._lock = threading.Lock()
         self._text: tuple[Tokenizer, ort.InferenceSession] | None = None
         self._image: ort.InferenceSession | None = None
@@ -156,7 +160,7 @@ class Encoder:
         with ThreadPoolExecutor(1) as pool:
             checked = pool.submit(self.bundle.check_tower, tower)
             try:
-                return _load(path, threads=self.threads, device=self.device)
+                return _load(path, threads=self.threads, device=self.device, spins=self._spins)
             finally:
                 checked.result()  # an altered file is why whatever else failed
 
@@ -181,14 +185,15 @@ def _run(
     return result
 
 
-def _load(path: Path, *, threads: int, device: str) -> ort.InferenceSession:
+def _load(path: Path, *, threads: int, device: str, spins: bool) -> ort.InferenceSession:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Spinning threads burn billed CPU time between queries and slow the search that follows.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
+    # Between calls they would take the CPU from the search that follows.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     # The exporter saved an optimised graph; doing it again only costs start-up time.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     provider = _PROVIDERS[device]

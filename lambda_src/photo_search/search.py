@@ -260,6 +260,7 @@ def open_encoder(settings: Settings) -> Encoder:
         threads=settings.encoder_threads,
         device=device.name,
         device_reason=device.reason,
+        spins=True,
     )
 
 

@@ -141,6 +141,17 @@ def test_sessions_get_the_threads_that_were_asked_for(tiny_bundle, threads, used
         assert session.get_session_options().intra_op_num_threads == used
 
 
+@pytest.mark.parametrize("spins", [True, False])
+def test_threads_spin_where_that_was_asked_for_and_never_between_calls(tiny_bundle, spins):
+    encoder = Encoder(tiny_bundle, threads=2, spins=spins)
+    encoder.warm_up(("text",))
+
+    assert encoder._text is not None
+    options = encoder._text[1].get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == str(int(spins))
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+
+
 def test_a_text_query_never_loads_the_image_tower(encoder):
     assert encoder.loaded_towers == ()
 
