@@ -65,6 +65,18 @@ def test_forward_opens_the_photo_again(page):
     expect(page.get_by_role("dialog", name=title)).to_be_visible()
 
 
+def test_a_photo_that_forward_opened_before_its_closing_was_told_of_stays_open(page):
+    open_photo(page, 5)
+    title = page.locator("#lightbox-title").text_content()
+
+    # What Chromium sends for a dialog that Back closed, when it is late.
+    page.evaluate("document.getElementById('lightbox').dispatchEvent(new Event('close'))")
+    page.wait_for_timeout(300)
+
+    expect(page.get_by_role("dialog", name=title)).to_be_visible()
+    assert page.evaluate("history.state.photo")
+
+
 def test_lightbox_closes_when_history_leads_to_another_search(fake, page):
     open_photo(page, 5)
 

@@ -111,6 +111,8 @@ export function createLightbox({ findPhoto, onLike, onClose, onNearEnd }) {
     if (event.key === "ArrowRight") leaf(1);
   });
   dialog.addEventListener("close", () => {
+    // The event comes a frame later in Chromium: Forward may have opened the photo again by then.
+    if (dialog.open) return;
     lookup.abort();
     onClose(dialog.returnValue === "like" ? null : hits[index]);
   });
