@@ -150,19 +150,12 @@ class ModelBundle:
         return self.directory / "tokenizer.json"
 
     def graph_path(self, tower: str, *, on_gpu: bool = False) -> Path:
-        """The graph of the ``text`` or ``image`` tower.
-
-        Of fp16 there are two on the same weights: CPUs compute in float32, GPUs in fp16.
-        """
+        """The graph of the ``text`` or ``image`` tower; of fp16, GPUs have one of their own."""
         in_fp16 = on_gpu and self.precision == "fp16"
         return self.directory / f"{tower}{'.fp16' if in_fp16 else ''}.onnx"
 
     def check_tower(self, tower: str) -> None:
-        """Check the sha256 of what was left unchecked of the ``text`` or ``image`` tower.
-
-        Raises:
-            ModelError: A file is missing or altered; the message names it.
-        """
+        """Check what was left unchecked of the ``text`` or ``image`` tower; see check_files."""
         names = [name for name in self.unchecked if name.partition(".")[0] == tower]
         check_files(self.directory, {name: self.unchecked[name] for name in names})
 
