@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=1, metavar="N", help="as many photos")
     times = parser.parse_args().times
     settings = read_settings()
-    encoder = open_encoder(settings)
+    encoder = open_encoder(settings, spins=False)
     encoder.warm_up(("image",))
     rows: list[Mapping[str, Figure]] = []
     for kind, (count, width, height) in KINDS.items():

@@ -93,7 +93,7 @@ def _ingest(arguments: Namespace, settings: Settings) -> int:
 
         report, account = ingest(arguments, settings, options, source)
     else:
-        encoder = open_encoder(settings)
+        encoder = open_encoder(settings, spins=False)
         say_device(encoder, quiet=arguments.quiet)
         report = run_ingest(source, encoder, options)
         account = str(arguments.work / "report.json")

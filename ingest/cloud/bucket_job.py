@@ -50,7 +50,7 @@ def ingest(
     with workplace(arguments.work, settings) as place:
         if source is None:
             source = _bucket_source(arguments, place.s3)
-        encoder = open_encoder(settings)
+        encoder = open_encoder(settings, spins=False)
         say_device(encoder, quiet=options.quiet)
         # Before the photos are listed: this run cannot judge what others bring after its list.
         place.pull()

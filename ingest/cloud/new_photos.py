@@ -96,7 +96,7 @@ def open_photo_writer(settings: Settings, *, scratch: Path) -> PhotoWriter:
     photos = _given(settings.photos_url, PHOTOS_URL_ENV)
     thumbs = _given(settings.thumbs_url, THUMBS_URL_ENV)
     work = _given(settings.work_url, WORK_URL_ENV)
-    encoder = open_encoder(settings)
+    encoder = open_encoder(settings, spins=False)
     s3 = S3.connect(settings.index_access)
     return PhotoWriter(
         BucketSource(s3, photos, excluded=(thumbs, work)),

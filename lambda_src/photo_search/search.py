@@ -244,8 +244,12 @@ def _time_left_s(encode_s: float) -> float:
     return min(SEARCH_WITHIN_S, max(_SEARCH_AT_LEAST_S, ANSWER_WITHIN_S - encode_s))
 
 
-def open_encoder(settings: Settings) -> Encoder:
+def open_encoder(settings: Settings, *, spins: bool = True) -> Encoder:
     """The encoder that the settings name; the image tower's files are checked when it is loaded.
+
+    Args:
+        settings: Name bundle, device and threads.
+        spins: As the encoder's; not where decoders work beside it.
 
     Raises:
         ModelError: The bundle is missing or altered, of another precision than asked for, or
@@ -260,7 +264,7 @@ def open_encoder(settings: Settings) -> Encoder:
         threads=settings.encoder_threads,
         device=device.name,
         device_reason=device.reason,
-        spins=True,
+        spins=spins,
     )
 
 
